@@ -1,0 +1,17 @@
+// Package marshal holds the messages of ironkv: their types, their limits and
+// their bytes, each in one place.
+//
+// A message is a plain value. Hosts talk to each other in [Greet], [Mismatch],
+// [Propose], [Consent], [Single] and [Ack]; clients talk to hosts in the rest.
+// [GetRequest], [SetRequest], [Redirect], [Shard] order and [Delegate] are the
+// paper's (IronFleet, Protocol/SHT/Message.i.dfy), [Single] and [Ack] its
+// SingleMessage (Protocol/SHT/SingleMessage.i.dfy); sessions, cookies, scans,
+// moves and the audit are ours (ARCHITECTURE.md says why).
+//
+// [Append] writes a message, [Decoder.Decode] reads one. Decode rejects trailing
+// bytes and lengths over a limit before it allocates. Strings and byte slices of
+// a decoded message share the datagram's memory, so they are valid only as long
+// as it is; who keeps one longer clones it.
+//
+// The package may be imported by everything above delegation; it does no I/O.
+package marshal
