@@ -1,0 +1,224 @@
+package delegation
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/btree"
+)
+
+var (
+	// ErrNoHost says that a range was to be given to the zero [HostID], which
+	// names no host: a map is total, so no key can be without an owner.
+	ErrNoHost = errors.New("no host")
+	// ErrInvalidMap says that boundaries do not form a delegation map; the error
+	// that wraps it names the boundary that breaks an invariant.
+	ErrInvalidMap = errors.New("invalid delegation map")
+)
+
+// mapDegree is the least number of children of an inner node of the tree; a node
+// holds up to 2*mapDegree-1 boundaries of 24 bytes. Measured with
+// BenchmarkLookup and BenchmarkAssign: half of it makes lookups among a million
+// boundaries slower, twice of it makes assignments slower, and the copy of a
+// node after a Clone larger.
+const mapDegree = 32
+
+// A boundary is one item of the tree: host owns every key from here up to the
+// next boundary. No boundary is at +∞, and the empty string stands for −∞, so
+// the bound needs no more than its key.
+type boundary struct {
+	key  string
+	host HostID
+}
+
+func boundaryLess(a, b boundary) bool { return a.key < b.key }
+
+// A Map is the delegation map: a total function from keys to hosts.
+//
+// It holds boundaries, each the low bound of a range and the host that owns all
+// keys from there up to the next boundary. Invariants (see [Map.Check]), which
+// hold between any two calls:
+//
+//   - the first boundary is −∞, so every key has an owner;
+//   - boundaries are strictly ascending, so no key has two;
+//   - no two neighbours have the same host, so equal functions are equal maps;
+//   - no host is zero and no bound is longer than [MaxBoundBytes].
+//
+// They are CDelegationMapIsComplete and CDelegationMapIsSorted of IronFleet
+// (Impl/SHT/Delegations.i.dfy); that maps are canonical is our addition.
+//
+// The zero Map is not usable: begin with [NewMap] or [MapOf]. Calls that only
+// read may run concurrently with one another; [Map.Assign] and [Map.Clone] may
+// not run concurrently with any other call on the same map.
+type Map struct {
+	tree *btree.BTreeG[boundary]
+}
+
+// NewMap returns the map in which root owns every key, as the root host does in
+// the beginning. The zero root is a bug of the caller, and panics.
+func NewMap(root HostID) *Map {
+	if root == 0 {
+		panic("delegation.NewMap: host 0 cannot own keys (invariant MapComplete)")
+	}
+	m := &Map{tree: btree.NewG(mapDegree, boundaryLess)}
+	m.tree.ReplaceOrInsert(boundary{host: root})
+	return m
+}
+
+// Lookup returns the host that owns key, in time logarithmic in [Map.Len] and
+// without allocating. It is never zero.
+func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }
+
+// LookupRange returns the widest range around key that has one owner, and that
+// owner: what a redirect says.
+func (m *Map) LookupRange(key Key) (Range, HostID) {
+	low := m.floor(string(key))
+	r := Range{From: Bound{key: low.key}, Until: PosInf}
+	if high, ok := m.above(string(key)); ok {
+		r.Until = Bound{key: high.key}
+	}
+	return r, low.host
+}
+
+// OwnsAll reports whether h owns every key of r. It is false for an empty r:
+// nobody can give away nothing.
+func (m *Map) OwnsAll(r Range, h HostID) bool {
+	if r.Empty() || m.floor(r.From.key).host != h {
+		return false
+	}
+	// In a canonical map a boundary inside r is a change of owner.
+	_, ok := m.firstInside(r)
+	return !ok
+}
+
+// Assign gives every key of r to h and leaves all other keys with their owners.
+// The map keeps no memory of r's bounds: what it stores, it copies.
+//
+// It fails, and changes nothing, with [ErrEmptyRange] where r is empty, with
+// [ErrNoHost] where h is zero, and with [ErrKeyLength] where a bound is longer
+// than [MaxBoundBytes].
+//
+// It takes logarithmic time for each boundary that it adds or removes; it adds
+// at most two. Source: UpdateCDelegationMap, Impl/SHT/Delegations.i.dfy.
+func (m *Map) Assign(r Range, h HostID) error {
+	if err := checkAssign(r, h); err != nil {
+		return fmt.Errorf("assign %v to host %v: %w", r, h, err)
+	}
+	if m.OwnsAll(r, h) {
+		return nil // spares the tree the copying of nodes that a clone shares
+	}
+	var left, right HostID // the owners just below and just above r; 0: nothing there
+	if below, ok := m.below(r.From.key); ok {
+		left = below.host
+	}
+	if !r.Until.inf {
+		right = m.floor(r.Until.key).host
+	}
+	for b, ok := m.firstInside(r); ok; b, ok = m.firstInside(r) {
+		m.tree.Delete(b)
+	}
+	m.put(boundary{key: r.From.key, host: h}, left)
+	if !r.Until.inf {
+		m.put(boundary{key: r.Until.key, host: right}, h)
+	}
+	return nil
+}
+
+// put makes b a boundary, or no boundary where its host owns the keys just below
+// it too.
+func (m *Map) put(b boundary, below HostID) {
+	old, exists := m.tree.Get(b)
+	switch {
+	case b.host == below:
+		m.tree.Delete(b)
+		return
+	case exists && old.host == b.host:
+		return
+	case exists:
+		b.key = old.key // ours already
+	default:
+		b.key = strings.Clone(b.key) // r may alias a datagram
+	}
+	m.tree.ReplaceOrInsert(b)
+}
+
+// checkAssign tells why r cannot be assigned to h, if it cannot.
+func checkAssign(r Range, h HostID) error {
+	switch {
+	case r.Empty():
+		return ErrEmptyRange
+	case h == 0:
+		return ErrNoHost
+	}
+	for _, b := range []Bound{r.From, r.Until} {
+		if len(b.key) > MaxBoundBytes {
+			return fmt.Errorf("%w: a bound of %d bytes, at most %d", ErrKeyLength, len(b.key), MaxBoundBytes)
+		}
+	}
+	return nil
+}
+
+// Clone returns an independent copy in constant time: the two share nodes until
+// one of them changes those.
+func (m *Map) Clone() *Map { return &Map{tree: m.tree.Clone()} }
+
+// Len returns the number of boundaries, which is the number of maximal ranges:
+// at least 1.
+func (m *Map) Len() int { return m.tree.Len() }
+
+// Equal reports whether every key has the same owner in both maps. Since maps
+// are canonical, that is whether they hold the same boundaries.
+func (m *Map) Equal(o *Map) bool {
+	if m.Len() != o.Len() {
+		return false
+	}
+	equal := true
+	m.tree.Ascend(func(b boundary) bool {
+		other, ok := o.tree.Get(b)
+		equal = ok && other.host == b.host
+		return equal
+	})
+	return equal
+}
+
+// floor returns the boundary at or below key: the one whose host owns it. There
+// is always one, since the first is −∞.
+func (m *Map) floor(key string) (b boundary) {
+	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {
+		b = found
+		return false
+	})
+	return b
+}
+
+// below returns the last boundary strictly below key.
+func (m *Map) below(key string) (b boundary, ok bool) {
+	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {
+		if found.key == key {
+			return true
+		}
+		b, ok = found, true
+		return false
+	})
+	return b, ok
+}
+
+// above returns the first boundary strictly above key.
+func (m *Map) above(key string) (b boundary, ok bool) {
+	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {
+		if found.key == key {
+			return true
+		}
+		b, ok = found, true
+		return false
+	})
+	return b, ok
+}
+
+// firstInside returns the first boundary that lies strictly between the bounds
+// of r, which is not empty.
+func (m *Map) firstInside(r Range) (b boundary, ok bool) {
+	b, ok = m.above(r.From.key)
+	return b, ok && (r.Until.inf || b.key < r.Until.key)
+}
