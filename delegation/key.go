@@ -62,10 +62,12 @@ var (
 	PosInf = Bound{inf: true}
 )
 
-// At returns the bound just below key.
+// At returns the bound just below key; [NegInf] for the empty string, which is
+// no key. It shares key's memory.
 func At(key Key) Bound { return Bound{key: string(key)} }
 
-// After returns the bound just above key: the one below its successor.
+// After returns the bound just above key: the one below its successor, which is
+// key followed by a zero byte.
 func After(key Key) Bound { return Bound{key: string(key) + "\x00"} }
 
 // NewBound returns the bound at b, 1 to [MaxBoundBytes] bytes, which it copies.

@@ -3,7 +3,8 @@ package delegation
 import "fmt"
 
 // A Range is the half-open set of keys from From (included) until Until
-// (excluded). The zero Range is empty. Ranges are comparable with ==.
+// (excluded). The zero Range is empty. Ranges are comparable with ==, but empty
+// ranges are of many kinds: ask [Range.Empty].
 type Range struct {
 	From, Until Bound
 }
@@ -24,7 +25,9 @@ func NewRange(from, until Bound) (Range, error) {
 // Single returns the range that holds key alone.
 func Single(key Key) Range { return Range{From: At(key), Until: After(key)} }
 
-// Prefix returns the range of all keys that begin with p; all keys for "".
+// Prefix returns the range of all keys that begin with p; all keys for "". A
+// prefix longer than [MaxKeyBytes] begins no key, and what takes the range
+// refuses its bounds.
 func Prefix(p []byte) Range {
 	for n := len(p); n > 0; n-- {
 		if p[n-1] != 0xff {
@@ -36,7 +39,10 @@ func Prefix(p []byte) Range {
 	return Range{From: Bound{key: string(p)}, Until: PosInf}
 }
 
-// Empty reports whether r holds no key.
+// Empty reports whether r's end is not above its start, so that r holds nothing.
+// A range that is not empty may still hold no key of a valid length: so do
+// [−∞, "\x00") and what lies between a key of [MaxKeyBytes] bytes followed by a
+// zero byte and the next bound. They are ranges like any other, and have owners.
 func (r Range) Empty() bool { return !r.From.Less(r.Until) }
 
 // Contains reports whether key lies in r.
