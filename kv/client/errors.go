@@ -1,0 +1,86 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"ironkv/marshal"
+)
+
+// Errors of this package, for errors.Is. Those that are returned wrap them with
+// the operation, the key or range, and what to do.
+var (
+	// ErrNotFound says that the key has no entry.
+	ErrNotFound = errors.New("key not found")
+	// ErrConditionFailed says that the key's version was another than the
+	// condition names; nothing was changed.
+	ErrConditionFailed = errors.New("condition not met")
+	// ErrTooLarge says that a key or a value is longer than the store takes
+	// (1 to 4,096 bytes, 0 to 4 MiB). Nothing was sent.
+	ErrTooLarge = errors.New("too large")
+	// ErrEmptyKey says that a key has no bytes. Nothing was sent.
+	ErrEmptyKey = errors.New("empty key")
+	// ErrEmptyRange says that a range holds no key: its end is not above its start.
+	ErrEmptyRange = errors.New("empty range")
+	// ErrUnavailable says that no answer came in time, or that a host cannot
+	// answer. The request was certainly not executed.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrUnknownOutcome says that a write or an order was sent and never answered:
+	// it was executed once, or never, or may still be executed once.
+	ErrUnknownOutcome = errors.New("outcome unknown")
+	// ErrClosed says that the client was closed.
+	ErrClosed = errors.New("client closed")
+	// ErrMoveRefused says that a host refused an order to a move; a [RefusedError]
+	// in the chain says why.
+	ErrMoveRefused = errors.New("order refused")
+	// ErrNoSuchMove says that no host remembers a move of this id.
+	ErrNoSuchMove = errors.New("no such move")
+	// ErrUnknownHost says that no host of the cluster has this id.
+	ErrUnknownHost = errors.New("no such host")
+	// ErrViolation says that the audit found a key with no owner, or with two.
+	ErrViolation = errors.New("single ownership violated")
+	// ErrUndetermined says that the audit could not be completed, and of whom it
+	// lacks the answer.
+	ErrUndetermined = errors.New("undetermined")
+	// ErrConfig says that an argument of Dial, or what a host says of its
+	// cluster, cannot be used.
+	ErrConfig = errors.New("invalid configuration")
+)
+
+// A RefusedError tells which reason a host gave for refusing an order.
+// It is found with errors.As beside [ErrMoveRefused].
+type RefusedError struct {
+	Host   HostID
+	Reason marshal.OrderReason
+	// Move is the move that stands in the way, where one does.
+	Move MoveID
+}
+
+// Error says who refused and why.
+func (e *RefusedError) Error() string {
+	if e.Move != (MoveID{}) {
+		return fmt.Sprintf("host %d: %v (move %v)", e.Host, e.Reason, e.Move)
+	}
+	return fmt.Sprintf("host %d: %v", e.Host, e.Reason)
+}
+
+// Is makes a RefusedError match [ErrMoveRefused].
+func (e *RefusedError) Is(target error) bool { return target == ErrMoveRefused }
+
+// A NoAnswerError tells why a host gave no answer: the last reason that it, or
+// the network, gave. It is found with errors.As beside [ErrUnavailable] and
+// [ErrUnknownOutcome].
+type NoAnswerError struct {
+	Host HostID
+	// Refused says that the host did answer, with Reason.
+	Refused bool
+	Reason  marshal.RefusalReason
+}
+
+// Error says who did not answer.
+func (e *NoAnswerError) Error() string {
+	if e.Refused {
+		return fmt.Sprintf("host %d: %v", e.Host, e.Reason)
+	}
+	return fmt.Sprintf("host %d does not answer", e.Host)
+}
