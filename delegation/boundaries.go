@@ -50,9 +50,6 @@ func (m *Map) Check() error {
 			return err
 		}
 	}
-	if c.count != m.Len() {
-		return fmt.Errorf("%w: %d boundaries, but Len is %d", ErrInvalidMap, c.count, m.Len())
-	}
 	return c.end()
 }
 

@@ -104,9 +104,6 @@ func (m *Map) Assign(r Range, h HostID) error {
 	if err := checkAssign(r, h); err != nil {
 		return fmt.Errorf("assign %v to host %v: %w", r, h, err)
 	}
-	if m.OwnsAll(r, h) {
-		return nil // spares the tree the copying of nodes that a clone shares
-	}
 	var left, right HostID // the owners just below and just above r; 0: nothing there
 	if below, ok := m.below(r.From.key); ok {
 		left = below.host
@@ -125,7 +122,8 @@ func (m *Map) Assign(r Range, h HostID) error {
 }
 
 // put makes b a boundary, or no boundary where its host owns the keys just below
-// it too.
+// it too. It leaves the tree alone where nothing changes, for each change may
+// copy nodes that a clone shares.
 func (m *Map) put(b boundary, below HostID) {
 	old, exists := m.tree.Get(b)
 	switch {
