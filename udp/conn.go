@@ -1,0 +1,389 @@
+package udp
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// socketBuffer is the size asked for the socket's buffers, in bytes each way; the kernel may
+	// grant less. It holds two full windows, and the requests of many clients meanwhile.
+	socketBuffer = 4 << 20
+	// sendRetry is how soon datagrams that the socket had no room for are tried again.
+	sendRetry = time.Millisecond
+	// never stands for no deadline.
+	never = time.Duration(1<<63 - 1)
+)
+
+// Conn is a UDP socket with a Transport. Any goroutine may call any method at any time; Receive and
+// TryReceive exclude each other. Timers run inside Receive, so while something is to be repeated
+// somebody has to be in it.
+type Conn struct {
+	start time.Time
+	local netip.AddrPort
+	sock  *socket
+
+	mu        sync.Mutex // guards transport
+	transport *Transport
+
+	receiving sync.Mutex // held by the one who receives; guards inbox and sock's receiving half
+	inbox     []incoming
+
+	sending sync.Mutex // held by the one who sends; guards unsent and sock's sending half; before mu
+	// unsent[sentTo:] has left the transport and not yet the socket; all of unsent is recycled together.
+	unsent []outgoing
+	sentTo int
+	// wanted says that somebody asked for a Flush since the last one began.
+	wanted  atomic.Bool
+	blocked atomic.Bool // unsent was not empty when the last sender left
+
+	alarm    alarm
+	closed   atomic.Bool
+	faults   *Faults
+	receives atomic.Uint64
+	sends    atomic.Uint64
+	refused  atomic.Uint64 // datagrams that the socket would not send
+	cut      atomic.Uint64 // datagrams that came truncated
+}
+
+// alarm is the read deadline of the socket.
+type alarm struct {
+	sync.Mutex
+	at     time.Duration // since Conn.start; never, or what was set last
+	stale  bool          // it has gone off, and must be set again before the next wait
+	waked  bool          // Wake was called and no Receive has returned for it
+	inside bool          // a Receive may be waiting
+}
+
+// Listen opens a socket on addr; port 0 picks a free one. On a Config without Nonce it draws one.
+// Where addr is the unspecified IPv6 address, IPv4 is served too.
+func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
+	if cfg.Nonce == 0 {
+		var b [8]byte
+		if _, err := crand.Read(b[:]); err != nil {
+			return nil, fmt.Errorf("udp: draw a nonce: %w", err)
+		}
+		cfg.Nonce = binary.LittleEndian.Uint64(b[:])
+	}
+	addr = unmap(addr)
+	sock, err := openSocket(addr, !cfg.NoOffload)
+	if err != nil {
+		return nil, fmt.Errorf("udp: listen on %v: %w", addr, err)
+	}
+	return &Conn{
+		start: time.Now(), local: sock.localAddr(), sock: sock,
+		transport: NewTransport(cfg), faults: cfg.Faults, alarm: alarm{at: never},
+	}, nil
+}
+
+// LocalAddr returns the socket's address.
+func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
+
+// Now returns the time since the Conn was opened, the clock of its Transport.
+func (c *Conn) Now() time.Duration { return time.Since(c.start) }
+
+// Classify says what an address is; see Transport.Classify.
+func (c *Conn) Classify(addr netip.AddrPort, class Class) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transport.Classify(addr, class)
+}
+
+// SetDatagram sets the greatest datagram sent to an address, in bytes; see Transport.SetDatagram.
+func (c *Conn) SetDatagram(addr netip.AddrPort, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transport.SetDatagram(addr, bytes)
+}
+
+// Forget drops all that is known of an address; see Transport.Forget.
+func (c *Conn) Forget(addr netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transport.Forget(addr)
+}
+
+// Stats returns the counters of the transport and of the socket.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.transport.Stats()
+	s.Receives, s.Sends = c.receives.Load(), c.sends.Load()
+	s.Drops[DropSend] += c.refused.Load()
+	s.Drops[DropTruncated] += c.cut.Load()
+	return s
+}
+
+// Close closes the socket. A Receive that waits returns net.ErrClosed.
+func (c *Conn) Close() error {
+	c.closed.Store(true)
+	if err := c.sock.close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("udp: close %v: %w", c.local, err)
+	}
+	return nil
+}
+
+// Send queues a copy of msg for dst until the next Flush, by anyone, or the next Receive. Errors:
+// those of Transport.Send.
+func (c *Conn) Send(dst netip.AddrPort, msg []byte, mode Mode) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.transport.Send(c.Now(), dst, msg, mode)
+}
+
+// Flush sends what may leave now. It never waits: if another goroutine is sending, that one sends
+// this too; what the socket has no room for stays queued for the next Flush or Receive. Datagrams
+// that the network refuses are lost, which is no error; net.ErrClosed is the only one.
+func (c *Conn) Flush() error {
+	c.wanted.Store(true)
+	for c.wanted.Load() && c.sending.TryLock() {
+		c.wanted.Store(false)
+		err := c.flush()
+		c.sending.Unlock()
+		if err != nil {
+			return err
+		}
+		if c.blocked.Load() {
+			break
+		}
+	}
+	c.rearm()
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// flush moves datagrams from the transport to the socket. The caller holds sending.
+func (c *Conn) flush() error {
+	for {
+		if c.sentTo == len(c.unsent) {
+			c.mu.Lock()
+			c.transport.recycle(c.unsent)
+			c.unsent = c.transport.take(c.Now(), c.unsent[:0])
+			c.mu.Unlock()
+			c.sentTo = 0
+			if c.faults != nil {
+				c.disturb()
+			}
+			if len(c.unsent) == 0 {
+				c.blocked.Store(false)
+				return nil
+			}
+		}
+		result := c.sock.write(c.unsent[c.sentTo:])
+		c.sentTo += result.done
+		c.refused.Add(uint64(result.refused))
+		c.sends.Add(uint64(result.calls))
+		if result.err != nil {
+			return result.err
+		}
+		if c.sentTo < len(c.unsent) {
+			c.blocked.Store(true)
+			return nil
+		}
+	}
+}
+
+// Receive waits for at least one datagram, takes a batch of those that are there, calls deliver for
+// each message in or completed by them, and sends what that and the acknowledgements made ready. n
+// counts the datagrams. deliver runs without a lock, and msg is valid until it returns. A zero
+// deadline means none.
+//
+// Errors: os.ErrDeadlineExceeded when the deadline passes, net.ErrClosed after Close. Wake makes it
+// return 0 and nil.
+func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg []byte)) (n int, err error) {
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
+	until := never
+	if !deadline.IsZero() {
+		until = deadline.Sub(c.start)
+	}
+	for {
+		due := c.runTimers()
+		waked, expired := c.arm(min(until, due))
+		if waked {
+			return 0, nil
+		}
+		n, err = c.sock.read(!expired)
+		c.disarm()
+		switch {
+		case err == nil && n > 0:
+			return n, c.process(n, deliver)
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			if c.closed.Load() {
+				return 0, net.ErrClosed
+			}
+			return 0, fmt.Errorf("udp: receive on %v: %w", c.local, err)
+		}
+		if c.takeWake() {
+			return 0, nil
+		}
+		if c.Now() >= until {
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// TryReceive is Receive that returns 0 and nil rather than wait.
+func (c *Conn) TryReceive(deliver func(src netip.AddrPort, msg []byte)) (n int, err error) {
+	c.receiving.Lock()
+	defer c.receiving.Unlock()
+	c.runTimers()
+	n, err = c.sock.read(false)
+	switch {
+	case c.closed.Load():
+		return 0, net.ErrClosed
+	case err != nil:
+		return 0, fmt.Errorf("udp: receive on %v: %w", c.local, err)
+	case n == 0:
+		return 0, nil
+	}
+	return n, c.process(n, deliver)
+}
+
+// process puts the n datagrams that were read through the transport.
+func (c *Conn) process(n int, deliver func(src netip.AddrPort, msg []byte)) error {
+	c.receives.Add(1)
+	c.mu.Lock()
+	now := c.Now()
+	for i := range n {
+		in := c.sock.datagram(i)
+		if in.truncated {
+			c.cut.Add(1)
+			continue
+		}
+		c.transport.receive(now, in.src, in.data)
+	}
+	c.inbox, c.transport.inbox = c.transport.inbox, c.inbox
+	c.mu.Unlock()
+	for i := range c.inbox {
+		deliver(c.inbox[i].src, c.inbox[i].msg)
+	}
+	c.mu.Lock()
+	c.inbox = c.transport.release(c.inbox)
+	pending := len(c.transport.dirty) > 0 || len(c.transport.ready) > 0
+	c.mu.Unlock()
+	if pending {
+		return c.Flush()
+	}
+	return nil
+}
+
+// runTimers does what is due and returns when to look again.
+func (c *Conn) runTimers() time.Duration {
+	now := c.Now()
+	c.mu.Lock()
+	at, ok := c.transport.Deadline()
+	if ok && at <= now {
+		c.transport.Tick(now)
+	}
+	c.mu.Unlock()
+	if ok && at <= now || c.blocked.Load() || c.faultsDue(now) {
+		// The only error is a closed socket, which the read that follows reports.
+		_ = c.Flush()
+	}
+	return c.nextTimer()
+}
+
+// nextTimer returns when something is due, or never.
+func (c *Conn) nextTimer() time.Duration {
+	c.mu.Lock()
+	at, ok := c.transport.Deadline()
+	c.mu.Unlock()
+	if !ok {
+		at = never
+	}
+	if c.blocked.Load() {
+		at = min(at, c.Now()+sendRetry)
+	}
+	if c.faults != nil {
+		if due, ok := c.faults.Deadline(); ok {
+			at = min(at, due)
+		}
+	}
+	return at
+}
+
+// arm sets the socket's deadline for the wait that follows. It reports a Wake that came before, and a
+// deadline in the past.
+func (c *Conn) arm(at time.Duration) (waked, expired bool) {
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	if a.waked {
+		a.waked = false
+		return true, false
+	}
+	if at != never && at <= c.Now() {
+		return false, true
+	}
+	a.inside = true
+	if at != a.at || a.stale {
+		c.setAlarm(at)
+	}
+	return false, false
+}
+
+// setAlarm sets the deadline; the caller holds alarm.
+func (c *Conn) setAlarm(at time.Duration) {
+	var deadline time.Time
+	if at != never {
+		deadline = c.start.Add(at)
+	}
+	c.alarm.at, c.alarm.stale = at, false
+	c.sock.setReadDeadline(deadline)
+}
+
+func (c *Conn) disarm() {
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	a.inside = false
+	if a.at != never && a.at <= c.Now() {
+		a.stale = true
+	}
+}
+
+// rearm brings the deadline of a Receive that waits forward to a timer that a Flush has started.
+func (c *Conn) rearm() {
+	at := c.nextTimer()
+	if at == never {
+		return
+	}
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	if a.inside && at < a.at {
+		c.setAlarm(at)
+	}
+}
+
+// Wake makes the Receive that waits, or else the next one, return 0 and nil.
+func (c *Conn) Wake() {
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	a.waked = true
+	if a.inside {
+		c.setAlarm(0)
+		a.stale = true
+	}
+}
+
+func (c *Conn) takeWake() bool {
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	waked := a.waked
+	a.waked = false
+	return waked
+}
