@@ -37,8 +37,12 @@ type Limits struct {
 	Sessions, SessionsPerClient int
 	// SessionIdle is how long a session without a request is kept.
 	SessionIdle Time
-	// Window is how far above a session's floor its numbers may lie.
+	// Window is how far above a session's floor its numbers may lie; at most
+	// [DefaultWindow], since stores keep that many places.
 	Window uint32
+	// Answers bounds the recorded answers over all sessions; beyond it, a session
+	// that leaves many of its answers unconfirmed is refused more.
+	Answers int
 	// Holds is the greatest number of held requests, HoldsPerSession of one
 	// session, HoldTime how long one is held.
 	Holds, HoldsPerSession int
@@ -66,6 +70,7 @@ const (
 	DefaultSessionsPerClient = 64
 	DefaultSessionIdle       = 10 * 60 * Second
 	DefaultWindow            = 4096
+	DefaultAnswers           = 1 << 20
 	DefaultHolds             = 4096
 	DefaultHoldsPerSession   = 1024
 	DefaultHoldTime          = 2 * Second
@@ -90,6 +95,12 @@ const (
 	yieldPause = 2 * Millisecond
 	// cookieLife is how long a cookie is good for, at the least.
 	cookieLife = 30 * Second
+	// answersPerSession may always be outstanding, also beyond Limits.Answers.
+	answersPerSession = 16
+	// flyingDelegates bounds the unacknowledged delegates to one peer.
+	flyingDelegates = 64
+	// proposeInterval is between proposals of a move that is not answered.
+	proposeInterval = 500 * Millisecond
 	// holdAhead is how far above the highest received number a hint may lie.
 	holdAhead = 1 << 16
 )
@@ -103,6 +114,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.SessionsPerClient, DefaultSessionsPerClient)
 	def(&l.SessionIdle, DefaultSessionIdle)
 	def(&l.Window, DefaultWindow)
+	def(&l.Answers, DefaultAnswers)
 	def(&l.Holds, DefaultHolds)
 	def(&l.HoldsPerSession, DefaultHoldsPerSession)
 	def(&l.HoldTime, DefaultHoldTime)
@@ -143,6 +155,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("%w: host %d is not in the cluster", ErrConfig, c.Me)
 	case !root:
 		return fmt.Errorf("%w: the root host %d is not in the cluster", ErrConfig, c.Root)
+	case c.Limits.Window > DefaultWindow:
+		return fmt.Errorf("%w: a window of %d, at most %d", ErrConfig, c.Limits.Window, DefaultWindow)
 	case c.Limits.ChunkBytes < 0 || c.Limits.ChunkBytes > 1<<20:
 		return fmt.Errorf("%w: a chunk of %d bytes, 0 to %d", ErrConfig, c.Limits.ChunkBytes, 1<<20)
 	case c.Limits.PageBytes < 0 || c.Limits.PageBytes > 1<<20:

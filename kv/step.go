@@ -119,6 +119,7 @@ type Effects struct {
 	Drop      DropReason // of the last step
 	Packets   []Packet   // to send, in order
 	Transfers []Transfer
+	gets      []marshal.GetReply // where replies to reads live, so that none is allocated by itself
 	// Halt is set where the host must stop for good; nothing of this step may leave.
 	Halt error
 }
@@ -126,7 +127,17 @@ type Effects struct {
 // Reset empties e and keeps its memory.
 func (e *Effects) Reset() {
 	clear(e.Packets)
-	*e = Effects{Packets: e.Packets[:0], Transfers: e.Transfers[:0]}
+	clear(e.gets)
+	*e = Effects{Packets: e.Packets[:0], Transfers: e.Transfers[:0], gets: e.gets[:0]}
+}
+
+// getReply returns a place for a reply that lasts until Reset.
+func (e *Effects) getReply() *marshal.GetReply {
+	if len(e.gets) == cap(e.gets) {
+		e.gets = make([]marshal.GetReply, 0, max(64, 2*cap(e.gets)))
+	}
+	e.gets = e.gets[:len(e.gets)+1]
+	return &e.gets[len(e.gets)-1]
 }
 
 func (e *Effects) send(src, dst Endpoint, m marshal.Message) {

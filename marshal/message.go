@@ -378,11 +378,13 @@ type (
 		Delegate Delegate
 	}
 	// Ack acknowledges every number up to Seqno, and says how many bytes of
-	// entries the receiver can still take in.
+	// entries the receiver can still take in. Gap says that a later number came
+	// and was dropped: what follows Seqno has to be sent again.
 	Ack struct {
 		PeerHeader
 		Seqno uint64
 		Room  uint64
+		Gap   bool
 	}
 )
 

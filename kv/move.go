@@ -1,0 +1,253 @@
+package kv
+
+import (
+	"slices"
+
+	"ironkv/delegation"
+	"ironkv/marshal"
+)
+
+// A job is an unfinished move with what is volatile of it.
+type job struct {
+	*Move
+	// since is when the time spent was last accounted; nextAt is when the move
+	// may next propose itself or cut a chunk.
+	since, nextAt Time
+}
+
+// account adds the time since the last call to the move's, unless it rested.
+func (j *job) account(now Time) {
+	if j.Phase != marshal.MovePaused {
+		j.Active += now - j.since
+	}
+	j.since = now
+}
+
+// moving reports whether an unfinished move wants to send to the peer.
+func (h *Host) moving(to delegation.HostID) bool {
+	for _, j := range h.active {
+		if j.Recipient == to && (j.Phase == marshal.MoveProposed || j.Phase == marshal.MoveRunning) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Host) movesDeadline() Time {
+	t := never
+	for _, j := range h.active {
+		t = min(t, h.moveDeadline(j))
+	}
+	return t
+}
+
+// moveDeadline is when the move can next do something by itself. A move that
+// waits for its recipient (to be met, to be heard, to have room, to acknowledge)
+// has none: what it waits for comes in a packet.
+func (h *Host) moveDeadline(j *job) Time {
+	l := h.links[j.Recipient]
+	switch {
+	case l == nil || !l.met:
+		return never
+	case j.Phase == marshal.MoveProposed:
+		return j.nextAt
+	case j.Phase != marshal.MoveRunning || h.now-l.heard >= heardWithin || !h.mayFly(j.Recipient, l, h.cfg.Limits.ChunkBytes):
+		return never
+	}
+	t := max(j.nextAt, h.quietUntil)
+	if j.Rate == 0 && h.served > 0 {
+		t = max(t, h.lastChunk+yieldPause)
+	}
+	return t
+}
+
+// mayFly reports whether n bytes more may be in flight to the peer: a delegate
+// flies alone, or within the bounds; and always within the room that the peer
+// has said it has.
+func (h *Host) mayFly(to delegation.HostID, l *link, n int) bool {
+	out := h.state.Peers[to].Out.Outstanding()
+	within := out == 0 || (out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)
+	return within && uint64(l.flying)+uint64(n) <= l.room
+}
+
+// nextMove lets the moves that are due take turns.
+func (h *Host) nextMove() {
+	for i := range h.active {
+		j := h.active[(h.turn+1+i)%len(h.active)]
+		if h.moveDeadline(j) > h.now {
+			continue
+		}
+		h.turn = (h.turn + 1 + i) % len(h.active)
+		if j.Phase == marshal.MoveProposed {
+			h.out.Action = ActPeer
+			j.nextAt = h.now + proposeInterval
+			h.send(Endpoint{Host: j.Recipient}, &marshal.Propose{
+				PeerHeader: h.header(j.Recipient), Move: h.moveID(j.Number), Range: j.Range, MaxMessage: marshal.MaxMessageBytes,
+			})
+			return
+		}
+		h.chunk(j)
+		return
+	}
+}
+
+// propose answers another host's wish to move a range here.
+func (h *Host) propose(p Packet, m *marshal.Propose) {
+	if peer, _ := h.authentic(p, m.PeerHeader); peer == nil {
+		return
+	}
+	if !h.state.Joined {
+		h.drop(DropNotServing)
+		return
+	}
+	h.out.Action = ActPeer
+	reason := marshal.OrderAccepted
+	switch {
+	case m.MaxMessage > marshal.MaxMessageBytes:
+		reason = marshal.MessageTooLarge
+	case h.roomFor() == 0:
+		reason = marshal.NoRoom
+	}
+	h.send(p.Src, &marshal.Consent{PeerHeader: h.header(p.Src.Host), Move: m.Move, Reason: reason, Room: h.roomFor()})
+}
+
+// consent starts a move that its recipient agrees to, or ends it.
+func (h *Host) consent(p Packet, m *marshal.Consent) {
+	peer, l := h.authentic(p, m.PeerHeader)
+	if peer == nil {
+		return
+	}
+	h.out.Action = ActMove
+	l.room = m.Room
+	j := h.job(m.Move.Number)
+	if j == nil || m.Move.Host != h.cfg.Me || j.Recipient != p.Src.Host || j.Phase != marshal.MoveProposed {
+		return
+	}
+	j.account(h.now)
+	if m.Reason != marshal.OrderAccepted {
+		h.stopMove(j, m.Reason)
+		return
+	}
+	j.Consented = true
+	j.Phase = marshal.MoveRunning
+	j.nextAt = h.now
+	h.store.SetMove(*j.Move)
+}
+
+// chunk hands over the next part of a move's range: in one step its entries
+// leave the table, the map names the recipient, and the delegate has a number
+// (the paper's NextShard, for [cursor, c)). All conditions are checked again.
+func (h *Host) chunk(j *job) {
+	r, entries, size := h.pieceAt(j)
+	if reason := h.mayGive(r, j.Recipient); reason != marshal.OrderAccepted {
+		h.out.Action = ActMove
+		j.account(h.now)
+		h.stopMove(j, reason)
+		return
+	}
+	l := h.links[j.Recipient]
+	if !h.mayFly(j.Recipient, l, size) {
+		h.out.Action = ActMove
+		j.nextAt = h.now + proposeInterval
+		return
+	}
+	h.out.Action = ActChunk
+	peer := h.state.Peers[j.Recipient]
+	d := &marshal.Delegate{Range: r, Clock: h.state.Clock, Entries: entries}
+	h.store.RemoveRange(r)
+	h.assign(r, j.Recipient)
+	seqno := peer.Out.Send(d)
+	h.store.AddUnacked(j.Recipient, seqno, d)
+	l.flying += size
+	l.sentAt = h.now
+	h.advance(j, r.Until, seqno, entries, size)
+	h.out.Transfers = append(h.out.Transfers, Transfer{Peer: j.Recipient, Seqno: seqno, Range: r})
+	h.sendDelegate(j.Recipient, seqno, d)
+}
+
+// pieceAt chooses the next chunk: from the cursor on, about ChunkBytes of entries
+// and at least one, or all that is left.
+func (h *Host) pieceAt(j *job) (delegation.Range, []marshal.Entry, int) {
+	r := delegation.Range{From: j.Cursor, Until: j.Range.Until}
+	size := delegateOverheadBytes
+	var entries []marshal.Entry
+	h.store.Ascend(r, func(e marshal.Entry) bool {
+		full := size+e.Size() > h.cfg.Limits.ChunkBytes || len(entries) == marshal.MaxEntries
+		if full && len(entries) > 0 {
+			r.Until = delegation.At(e.Key)
+			return false
+		}
+		entries = append(entries, e)
+		size += e.Size()
+		return true
+	})
+	return r, entries, size
+}
+
+// advance notes on the move that everything below cursor has been sent.
+func (h *Host) advance(j *job, cursor delegation.Bound, seqno uint64, entries []marshal.Entry, size int) {
+	j.account(h.now)
+	j.Cursor = cursor
+	j.LastSeqno = seqno
+	j.Chunks++
+	j.Keys += uint64(len(entries))
+	for i := range entries {
+		j.Bytes += uint64(len(entries[i].Key) + len(entries[i].Value))
+	}
+	if cursor == j.Range.Until {
+		j.Phase = marshal.MoveDraining
+	}
+	if j.Rate > 0 && j.Rate != marshal.RateUnlimited {
+		j.nextAt = max(j.nextAt, h.now-Second) + Time(float64(size)/float64(j.Rate)*float64(Second))
+	}
+	h.lastChunk, h.served = h.now, 0
+	h.store.SetMove(*j.Move)
+}
+
+// stopMove sends no more chunks of a move; what has a number is delivered.
+// With OrderAccepted it was canceled, otherwise it failed for the reason.
+func (h *Host) stopMove(j *job, reason marshal.OrderReason) {
+	j.Reason = reason
+	j.Phase = marshal.MoveStopping
+	h.store.SetMove(*j.Move)
+	h.endMoves(j.Recipient, h.state.Peers[j.Recipient].Out.Acked())
+}
+
+// endMoves ends the moves to the peer that have nothing left to send and of
+// which all delegates are acknowledged, now that those up to number acked are.
+func (h *Host) endMoves(to delegation.HostID, acked uint64) {
+	h.active = slices.DeleteFunc(h.active, func(j *job) bool {
+		if j.Recipient != to || j.LastSeqno > acked {
+			return false
+		}
+		switch {
+		case j.Phase == marshal.MoveDraining:
+			j.account(h.now)
+			j.Phase = marshal.MoveDone
+		case j.Phase == marshal.MoveStopping && j.Reason == marshal.OrderAccepted:
+			j.Phase = marshal.MoveCanceled
+		case j.Phase == marshal.MoveStopping:
+			j.Phase = marshal.MoveFailed
+		default:
+			return false
+		}
+		h.store.SetMove(*j.Move)
+		return true
+	})
+	h.forgetMoves()
+}
+
+// forgetMoves keeps the last few of the moves that have ended.
+func (h *Host) forgetMoves() {
+	excess := len(h.state.Moves) - len(h.active) - h.cfg.Limits.EndedMoves
+	if excess <= 0 {
+		return
+	}
+	for number, m := range sorted(h.state.Moves) {
+		if excess > 0 && m.Phase.Ended() {
+			delete(h.state.Moves, number)
+			h.store.DropMove(number)
+			excess--
+		}
+	}
+}
