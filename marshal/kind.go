@@ -81,7 +81,7 @@ var kinds = [...]struct {
 	kindPropose:       {"Propose", 9},
 	kindConsent:       {"Consent", 8},
 	kindSingle:        {"Single", 9},
-	kindAck:           {"Ack", 6},
+	kindAck:           {"Ack", 7},
 }
 
 // known reports whether k is the code of a message.

@@ -21,6 +21,8 @@ func (m *Greet) read(r *reader) {
 	m.Answer = r.bool("answer")
 }
 
+func (m *Greet) clone() Message { return flat(m) }
+
 func (m *Mismatch) write(b []byte) []byte {
 	b = appendOpening(b, kindMismatch)
 	b = appendPeerHeader(b, &m.PeerHeader)
@@ -31,6 +33,8 @@ func (m *Mismatch) read(r *reader) {
 	r.peerHeader(&m.PeerHeader)
 	m.Known = r.incarnation("known")
 }
+
+func (m *Mismatch) clone() Message { return flat(m) }
 
 func (m *Propose) write(b []byte) []byte {
 	b = appendOpening(b, kindPropose)
@@ -45,6 +49,12 @@ func (m *Propose) read(r *reader) {
 	m.Move = r.move()
 	m.Range = r.keys()
 	m.MaxMessage = r.uint32("max message")
+}
+
+func (m *Propose) clone() Message {
+	c := *m
+	c.Range = m.Range.Clone()
+	return &c
 }
 
 func (m *Consent) write(b []byte) []byte {
@@ -62,6 +72,8 @@ func (m *Consent) read(r *reader) {
 	m.Room = r.uint("room")
 }
 
+func (m *Consent) clone() Message { return flat(m) }
+
 func (m *Single) write(b []byte) []byte {
 	b = appendOpening(b, kindSingle)
 	b = appendPeerHeader(b, &m.PeerHeader)
@@ -73,6 +85,12 @@ func (m *Single) read(r *reader) {
 	r.peerHeader(&m.PeerHeader)
 	m.Seqno = r.uint("seqno")
 	m.Delegate.read(r)
+}
+
+func (m *Single) clone() Message {
+	c := *m
+	c.Delegate = m.Delegate.Clone()
+	return &c
 }
 
 // delegateElements is the number of elements of a delegate.
@@ -94,11 +112,15 @@ func (m *Ack) write(b []byte) []byte {
 	b = appendOpening(b, kindAck)
 	b = appendPeerHeader(b, &m.PeerHeader)
 	b = appendUint(b, m.Seqno)
-	return appendUint(b, m.Room)
+	b = appendUint(b, m.Room)
+	return appendBool(b, m.Gap)
 }
 
 func (m *Ack) read(r *reader) {
 	r.peerHeader(&m.PeerHeader)
 	m.Seqno = r.uint("seqno")
 	m.Room = r.uint("room")
+	m.Gap = r.bool("gap")
 }
+
+func (m *Ack) clone() Message { return flat(m) }
