@@ -1,0 +1,128 @@
+package judge_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"ironkv/ghost/judge"
+)
+
+func TestObligation(t *testing.T) {
+	r, c, s := judge.Receive, judge.Clock, judge.Send
+	for _, good := range [][]judge.Kind{nil, {r}, {c}, {s}, {r, r, c, s, s}, {r, s}, {c, s}} {
+		if err := judge.Obligation(good); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
+	}
+	for _, bad := range [][]judge.Kind{{s, r}, {c, r}, {c, c}, {s, c}, {r, c, s, r}, {r, c, r, s}} {
+		if err := judge.Obligation(bad); !errors.Is(err, judge.ErrReduction) {
+			t.Errorf("%v: got %v", bad, err)
+		}
+	}
+}
+
+// TestReduceAPipelinedRun commutes the run of a host that receives for its second
+// step before it has sent for its first, as a host does while a commit syncs.
+func TestReduceAPipelinedRun(t *testing.T) {
+	e := func(host, step uint64, kind judge.Kind, packet string) judge.Event {
+		return judge.Event{Host: host, Step: step, Kind: kind, Packet: packet}
+	}
+	run := []judge.Event{
+		e(1, 1, judge.Receive, "a"), e(2, 1, judge.Clock, ""), e(1, 2, judge.Receive, "b"), e(2, 1, judge.Send, "c"),
+		e(1, 1, judge.Send, "d"), e(2, 2, judge.Receive, "d"), e(1, 2, judge.Send, "e"),
+	}
+	want := []judge.Event{run[0], run[4], run[1], run[3], run[2], run[6], run[5]}
+	got, exchanges, err := judge.Reduce(run)
+	if err != nil || !reflect.DeepEqual(got, want) || exchanges != 5 {
+		t.Errorf("%d exchanges, %v: %v", exchanges, err, got)
+	}
+}
+
+// TestReduceRandomRuns interleaves random steps of random hosts and takes them apart again.
+func TestReduceRandomRuns(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 200 {
+		var queues [][]judge.Event
+		for host := range uint64(3) {
+			var q []judge.Event
+			for step := range uint64(5) {
+				for i := range random.IntN(3) {
+					q = append(q, judge.Event{Host: host, Step: step, Kind: judge.Receive, Packet: fmt.Sprint("in", host, step, i)})
+				}
+				q = append(q, judge.Event{Host: host, Step: step, Kind: judge.Clock})
+				for i := range random.IntN(3) {
+					q = append(q, judge.Event{Host: host, Step: step, Kind: judge.Send, Packet: fmt.Sprint("out", host, step, i)})
+				}
+			}
+			queues = append(queues, q)
+		}
+		var run []judge.Event
+		for len(queues[0])+len(queues[1])+len(queues[2]) > 0 {
+			if i := random.IntN(3); len(queues[i]) > 0 {
+				run, queues[i] = append(run, queues[i][0]), queues[i][1:]
+			}
+		}
+		atomic, _, err := judge.Reduce(run)
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		seen := map[[2]uint64]bool{}
+		for i, e := range atomic {
+			id := [2]uint64{e.Host, e.Step}
+			if seen[id] && (atomic[i-1].Host != e.Host || atomic[i-1].Step != e.Step) {
+				t.Fatalf("round %d: step %v is torn", round, id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+func TestReduceRefuses(t *testing.T) {
+	for name, run := range map[string][]judge.Event{
+		"a receive after a send": {{Host: 1, Kind: judge.Send, Packet: "a"}, {Host: 1, Kind: judge.Receive, Packet: "b"}},
+		"two readings":           {{Host: 1, Kind: judge.Clock}, {Host: 1, Kind: judge.Clock}},
+	} {
+		if _, _, err := judge.Reduce(run); !errors.Is(err, judge.ErrReduction) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCheckNamesTheInvariant(t *testing.T) {
+	odd := errors.New("odd")
+	list := []judge.Invariant[int]{
+		{Name: "Positive", Check: func(int) error { return nil }},
+		{Name: "Even", Source: "arithmetic", Check: func(n int) error {
+			if n%2 != 0 {
+				return fmt.Errorf("%w: %d", odd, n)
+			}
+			return nil
+		}},
+	}
+	if err := judge.Check(list, 2); err != nil {
+		t.Error(err)
+	}
+	err := judge.Check(list, 3)
+	var v *judge.Violation
+	if !errors.As(err, &v) || v.Name != "Even" || !errors.Is(err, judge.ErrViolation) || !errors.Is(err, odd) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCoverageShowsWhatWasNeverSeen(t *testing.T) {
+	c := judge.NewCoverage("b", "a")
+	c.Saw("b")
+	more := judge.NewCoverage()
+	more.Saw("c")
+	c.Add(more)
+	if got := c.Never(); len(got) != 1 || got[0] != "a" || c.Count("c") != 1 {
+		t.Errorf("never %v", got)
+	}
+	if got := strings.Join(strings.Fields(c.String()), " "); got != "a never b 1 c 1" {
+		t.Error(got)
+	}
+}
