@@ -1,0 +1,216 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+	"ironkv/kv/store"
+	"ironkv/marshal"
+	"ironkv/udp"
+)
+
+// Bounds of a batch, of what waits, and of the loop's own timers.
+const (
+	// maxBatchSteps is the greatest number of packets in a batch: a few
+	// milliseconds of work, so that nobody's reply waits long for others' steps.
+	maxBatchSteps = 1024
+	// maxBatchBytes is the soft size of a batch's outputs, in bytes.
+	maxBatchBytes = 8 << 20
+	// maxTimerSteps is the greatest number of timer steps in a batch, so that
+	// they do not starve receiving. Each may cut a chunk of a move.
+	maxTimerSteps = 4
+	// busyDatagrams is how many datagrams one receive brings where more may wait.
+	busyDatagrams = 8
+	// MaxWait is how long a client's read or write may wait to be stepped over
+	// before it is refused with marshal.Overloaded: well below a client's patience.
+	MaxWait = 100 * kv.Millisecond
+	// ShedBytes is how many bytes of messages may wait before clients' reads and
+	// writes are refused without regard to their age.
+	ShedBytes = 32 << 20
+	// MaxBacklogBytes is how many bytes of messages may wait before no more is
+	// taken from the socket, whose own buffer then fills and drops.
+	MaxBacklogBytes = 64 << 20
+	// roomInterval is between two looks at how much room the store has.
+	roomInterval = kv.Second
+)
+
+// machine is what the loop needs of *kv.Host.
+type machine interface {
+	Step(now kv.Time, in kv.Input, out *kv.Effects)
+	Deadline() (kv.Time, bool)
+	Counters() kv.Counters
+	Serving() bool
+	Waiting() []delegation.HostID
+}
+
+// socket is what the loop needs of *udp.Conn.
+type socket interface {
+	Receive(deadline time.Time, deliver func(src netip.AddrPort, msg []byte)) (int, error)
+	TryReceive(deliver func(src netip.AddrPort, msg []byte)) (int, error)
+	Wake()
+	Send(dst netip.AddrPort, msg []byte, mode udp.Mode) error
+	Flush() error
+	Classify(addr netip.AddrPort, c udp.Class)
+	SetDatagram(addr netip.AddrPort, bytes int)
+}
+
+// loop is the state of the goroutine that steps. Only what is said to be shared
+// is touched by others.
+type loop struct {
+	me       delegation.HostID
+	machine  machine
+	store    store.Store
+	socket   socket
+	members  members
+	observer Observer
+	watch    stopwatch
+	report   *reporter
+	stopping atomic.Bool // shared: set by whoever stops the server
+
+	decoder  marshal.Decoder
+	effects  kv.Effects
+	inbox    inbox
+	deliver  func(src netip.AddrPort, msg []byte) // inbox.add, made once
+	pipeline *pipeline
+	out      *outbox // the batch in the making; nil while the pipeline is full
+	nextRoom kv.Time // when the store is asked for its room again
+	stats    counts
+}
+
+func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb members) *loop {
+	l := &loop{
+		me: me, machine: m, store: st, socket: s, members: mb, observer: nobody{},
+		watch: newStopwatch(), pipeline: newPipeline(s, udp.PathMTU),
+	}
+	l.deliver = l.inbox.add
+	return l
+}
+
+// run repeats the main loop until it is told to stop or may not go on.
+func (l *loop) run() error {
+	for !l.stopping.Load() {
+		if err := l.turn(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn is the paper's main loop: receive, step, commit, send, in this order. The
+// clock is read once, between receiving and sending (Common/Framework/Main.s.dfy;
+// the reduction obligation of IronFleet, section 3.6).
+func (l *loop) turn() error {
+	if err := l.receive(); err != nil {
+		return err
+	}
+	now := l.watch.now()
+	l.inbox.stamp(now)
+	if err := l.pipeline.failure(); err != nil {
+		return err
+	}
+	if l.out == nil {
+		return nil // every batch that may be under way is: the next one waits
+	}
+	stepped, err := l.step(now)
+	if err != nil {
+		return err
+	}
+	if stepped {
+		if err := l.commit(); err != nil {
+			return err
+		}
+	}
+	l.send()
+	l.report.turn(now, l.machine, l.stats)
+	return nil
+}
+
+// step steps the machine over a batch, and reports whether it took any step.
+func (l *loop) step(now kv.Time) (stepped bool, err error) {
+	if now >= l.nextRoom {
+		l.nextRoom = now + roomInterval
+		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}); err != nil {
+			return true, err
+		}
+		stepped = true
+	}
+	for range maxTimerSteps {
+		if due, ok := l.machine.Deadline(); !ok || due > now {
+			break
+		}
+		if err := l.one(now, kv.Input{Kind: kv.InputTimer}); err != nil {
+			return true, err
+		}
+		stepped = true
+	}
+	for range maxBatchSteps {
+		if l.out.full() {
+			break
+		}
+		a, bytes, ok := l.inbox.take()
+		if !ok {
+			break
+		}
+		packet, ok := l.admit(now, a, bytes)
+		if !ok {
+			continue
+		}
+		if err := l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}); err != nil {
+			return true, err
+		}
+		stepped = true
+	}
+	l.inbox.tidy()
+	return stepped, nil
+}
+
+// one takes one step, has it observed, and encodes what it wants sent.
+func (l *loop) one(now kv.Time, in kv.Input) error {
+	l.effects.Reset()
+	l.machine.Step(now, in, &l.effects)
+	l.stats.Steps++
+	l.stats.Drops[l.effects.Drop]++
+	l.observer.Observe(now, l.machine.Counters().Step, in, &l.effects)
+	if l.effects.Halt != nil {
+		return fmt.Errorf("%w: %w", ErrHalted, l.effects.Halt)
+	}
+	for i := range l.effects.Packets {
+		p := &l.effects.Packets[i]
+		if p.Dst.Host != 0 {
+			l.out.add(l.members.addressOf(p.Dst.Host), p.Msg, udp.Reliable)
+		} else {
+			l.out.add(p.Dst.Client, p.Msg, udp.Once)
+		}
+	}
+	return nil
+}
+
+// commit makes the batch one: observed, then durable or on its way to be.
+func (l *loop) commit() error {
+	l.stats.Batches++
+	if err := l.observer.Flush(); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	pending, err := l.store.Commit(l.machine.Counters())
+	if err != nil {
+		return fmt.Errorf("commit a batch: %w", err)
+	}
+	l.out.pending = pending
+	return nil
+}
+
+// send lets the batch's outputs leave: at once where it and all before it are
+// durable, else in their turn.
+func (l *loop) send() {
+	if l.out.pending == nil && l.pipeline.idle() {
+		l.pipeline.transmit(l.out)
+		l.out.reset()
+		return
+	}
+	l.pipeline.queue(l.out)
+	l.out = nil
+}

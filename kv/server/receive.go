@@ -1,0 +1,112 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"ironkv/kv"
+	"ironkv/marshal"
+	"ironkv/udp"
+)
+
+// receive takes what has arrived into the inbox. It blocks only where there is
+// nothing to do, and leaves to the socket what exceeds [MaxBacklogBytes].
+func (l *loop) receive() error {
+	n, err := l.await()
+	for err == nil && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
+		n, err = l.socket.TryReceive(l.deliver)
+	}
+	switch {
+	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+		return nil
+	case errors.Is(err, net.ErrClosed):
+		return ErrClosed
+	}
+	return fmt.Errorf("receive datagrams: %w", err)
+}
+
+// await receives once. While the pipeline is full it goes on receiving until a
+// batch has been sent, or the backlog's bound is reached as well.
+func (l *loop) await() (int, error) {
+	full := l.inbox.bytes() >= MaxBacklogBytes
+	if l.out == nil {
+		l.out = l.pipeline.next(full)
+	}
+	switch {
+	case full:
+		return 0, nil
+	case l.out == nil:
+		return l.socket.Receive(l.watch.never(), l.deliver)
+	}
+	due := l.deadline()
+	if !l.inbox.empty() || due <= l.watch.last {
+		return l.socket.TryReceive(l.deliver)
+	}
+	n, err := l.socket.Receive(l.watch.at(due), l.deliver)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// A deadline that had passed before the call took nothing from the
+		// socket; timers in close order must not starve receiving.
+		return l.socket.TryReceive(l.deliver)
+	}
+	return n, err
+}
+
+// deadline is when the loop has something to do though nothing arrives.
+func (l *loop) deadline() kv.Time {
+	due := min(l.nextRoom, l.report.nextWord)
+	if d, ok := l.machine.Deadline(); ok {
+		due = min(due, d)
+	}
+	return due
+}
+
+// room asks the store how many bytes it can still take in. A store that cannot
+// say has none to promise.
+func (l *loop) room() uint64 {
+	room, err := l.store.Room()
+	if err != nil {
+		l.report.log.Warn("cannot tell how much room is left; refusing writes until it is known", "error", err)
+		return 0
+	}
+	return room
+}
+
+// admit turns a message that arrived into a packet for the machine. It reports
+// false for bytes that are no message, and for requests that come too late.
+func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
+	m, err := l.decoder.Decode(bytes)
+	if err != nil {
+		l.stats.malformed(err)
+		return kv.Packet{}, false
+	}
+	self := kv.Endpoint{Host: l.me}
+	if id := l.members.idOf(a.src); id != 0 {
+		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: id}, Msg: m}, true
+	}
+	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {
+		if header, ok := sheddable(m); ok {
+			l.stats.Shed++
+			l.out.add(a.src, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}, udp.Once)
+			return kv.Packet{}, false
+		}
+	}
+	return kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}, true
+}
+
+// sheddable returns the header of a read or a write, which may be refused under
+// overload; orders, sessions and questions about the host's state are few, and
+// are what an overloaded cluster is mended with.
+func sheddable(m marshal.Message) (marshal.RequestHeader, bool) {
+	//nolint:gochecksumtype // the rest is all alike here: it is not shed
+	switch m := m.(type) {
+	case *marshal.GetRequest:
+		return m.RequestHeader, true
+	case *marshal.SetRequest:
+		return m.RequestHeader, true
+	case *marshal.ScanRequest:
+		return m.RequestHeader, true
+	}
+	return marshal.RequestHeader{}, false
+}
