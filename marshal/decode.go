@@ -18,8 +18,8 @@ type Decoder struct {
 // Decode reads the one message that b is. It fails with an error that is
 // [ErrMalformed] where b is none, is followed by anything, is beyond a limit of
 // this package, or is not the one canonical encoding: where it succeeds, [Append]
-// gives b again. It takes memory only for lists, and only for as many items as
-// b has bytes for.
+// gives b again. It takes memory for messages that are not hot, and for lists
+// only where b has bytes enough for as many items as they promise.
 //
 // The message's strings and byte slices share b's memory: they are valid until b
 // is used for something else. A hot message is valid, besides, only until the
@@ -33,7 +33,7 @@ func (d *Decoder) Decode(b []byte) (Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	var m coded
+	var m Message
 	switch k {
 	case kindGetRequest:
 		m = &d.getRequest
@@ -129,7 +129,7 @@ func (r *reader) end(message string) error {
 }
 
 // newMessage returns an empty message of a known kind.
-func newMessage(k kind) coded {
+func newMessage(k kind) Message {
 	switch k {
 	case kindHello:
 		return new(Hello)

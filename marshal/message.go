@@ -11,7 +11,12 @@ import (
 //
 //sumtype:decl
 type Message interface {
-	isMessage()
+	// write appends the message's bytes: what [Append] promises.
+	write(b []byte) []byte
+	// read sets every field from the elements behind the code.
+	read(r *reader)
+	// clone copies the message deeply: what [Clone] promises.
+	clone() Message
 }
 
 // A SessionID names one client's session at one host. It is unguessable and
@@ -395,32 +400,3 @@ type Delegate struct {
 	Clock   Version
 	Entries []Entry
 }
-
-func (*Hello) isMessage()         {}
-func (*CookieReply) isMessage()   {}
-func (*Open) isMessage()          {}
-func (*Opened) isMessage()        {}
-func (*CloseRequest) isMessage()  {}
-func (*GetRequest) isMessage()    {}
-func (*SetRequest) isMessage()    {}
-func (*ScanRequest) isMessage()   {}
-func (*Shard) isMessage()         {}
-func (*MoveOrder) isMessage()     {}
-func (*MovesRequest) isMessage()  {}
-func (*StatusRequest) isMessage() {}
-func (*AuditRequest) isMessage()  {}
-func (*GetReply) isMessage()      {}
-func (*SetReply) isMessage()      {}
-func (*Redirect) isMessage()      {}
-func (*ScanReply) isMessage()     {}
-func (*OrderReply) isMessage()    {}
-func (*MovesReply) isMessage()    {}
-func (*StatusReply) isMessage()   {}
-func (*AuditReply) isMessage()    {}
-func (*Refusal) isMessage()       {}
-func (*Greet) isMessage()         {}
-func (*Mismatch) isMessage()      {}
-func (*Propose) isMessage()       {}
-func (*Consent) isMessage()       {}
-func (*Single) isMessage()        {}
-func (*Ack) isMessage()           {}

@@ -1,6 +1,10 @@
 package marshal
 
-import "ironkv/delegation"
+import (
+	"slices"
+
+	"ironkv/delegation"
+)
 
 // The bytes of the pages of a host's moves and of an audit's cut.
 
@@ -23,6 +27,16 @@ func (m *MovesReply) read(r *reader) {
 		}
 	}
 	m.More = r.bool("more")
+}
+
+func (m *MovesReply) clone() Message {
+	c := *m
+	c.Moves = slices.Clone(m.Moves)
+	for i := range c.Moves {
+		c.Moves[i].Range = c.Moves[i].Range.Clone()
+		c.Moves[i].Cursor = c.Moves[i].Cursor.Clone()
+	}
+	return &c
 }
 
 func (s *MoveStatus) write(b []byte) []byte {
@@ -105,6 +119,20 @@ func (m *AuditReply) read(r *reader) {
 			m.InFlight[i].read(r)
 		}
 	}
+}
+
+func (m *AuditReply) clone() Message {
+	c := *m
+	c.Peers = slices.Clone(m.Peers)
+	c.Owned = slices.Clone(m.Owned)
+	for i := range c.Owned {
+		c.Owned[i] = c.Owned[i].Clone()
+	}
+	c.InFlight = slices.Clone(m.InFlight)
+	for i := range c.InFlight {
+		c.InFlight[i].Range = c.InFlight[i].Range.Clone()
+	}
+	return &c
 }
 
 func (p *PeerNumbers) write(b []byte) []byte {

@@ -136,19 +136,15 @@ func (r *reader) enum(field string, count uint8) uint8 {
 
 func (r *reader) bool(field string) bool {
 	code, ok := r.more(field)
-	if ok && code != codeTrue && code != codeFalse {
+	switch {
+	case !ok:
+		return false
+	case code != codeTrue && code != codeFalse:
 		r.fail(FaultType, field)
 		return false
 	}
-	r.i += btoi(ok)
+	r.i++
 	return code == codeTrue
-}
-
-func btoi(v bool) int {
-	if v {
-		return 1
-	}
-	return 0
 }
 
 // take reads n bytes behind a header of head bytes, where at least least are
@@ -236,7 +232,7 @@ func (r *reader) text(field string, limit int) string {
 	return ""
 }
 
-// bytes reads a key or a bound's key: 1 to limit bytes.
+// key reads a key or a bound's key: 1 to limit bytes.
 func (r *reader) key(field string, limit int) delegation.Key {
 	at := r.i
 	v := r.bin(field, limit)

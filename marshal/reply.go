@@ -1,5 +1,10 @@
 package marshal
 
+import (
+	"bytes"
+	"strings"
+)
+
 // The bytes of answers.
 
 // A value that was not found is nil.
@@ -22,6 +27,12 @@ func (m *GetReply) read(r *reader) {
 	}
 }
 
+func (m *GetReply) clone() Message {
+	c := *m
+	c.Value = bytes.Clone(m.Value)
+	return &c
+}
+
 func (m *SetReply) write(b []byte) []byte {
 	b = appendOpening(b, kindSetReply)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -34,6 +45,8 @@ func (m *SetReply) read(r *reader) {
 	m.Result = SetResult(r.enum("result", uint8(numSetResults)))
 	m.Version = r.version("version")
 }
+
+func (m *SetReply) clone() Message { return flat(m) }
 
 func (m *Redirect) write(b []byte) []byte {
 	b = appendOpening(b, kindRedirect)
@@ -48,6 +61,12 @@ func (m *Redirect) read(r *reader) {
 	m.Range = r.keys()
 	m.Owner = r.host("owner")
 	m.Hint = r.hint()
+}
+
+func (m *Redirect) clone() Message {
+	c := *m
+	c.Range = m.Range.Clone()
+	return &c
 }
 
 func (m *ScanReply) write(b []byte) []byte {
@@ -67,6 +86,13 @@ func (m *ScanReply) read(r *reader) {
 	m.Entries = r.entries()
 }
 
+func (m *ScanReply) clone() Message {
+	c := *m
+	c.Covered = m.Covered.Clone()
+	c.Entries = cloneEntries(m.Entries)
+	return &c
+}
+
 func (m *OrderReply) write(b []byte) []byte {
 	b = appendOpening(b, kindOrderReply)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -82,6 +108,12 @@ func (m *OrderReply) read(r *reader) {
 	m.Move = r.move()
 	m.Range = r.span()
 	m.Owner = r.host("owner")
+}
+
+func (m *OrderReply) clone() Message {
+	c := *m
+	c.Range = m.Range.Clone()
+	return &c
 }
 
 func (r *reader) reason() OrderReason { return OrderReason(r.enum("reason", uint8(numOrderReasons))) }
@@ -119,6 +151,12 @@ func (m *StatusReply) read(r *reader) {
 	m.Durable = r.bool("durable")
 }
 
+func (m *StatusReply) clone() Message {
+	c := *m
+	c.Software = strings.Clone(m.Software)
+	return &c
+}
+
 func (m *Refusal) write(b []byte) []byte {
 	b = appendOpening(b, kindRefusal)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -129,3 +167,5 @@ func (m *Refusal) read(r *reader) {
 	r.requestHeader(&m.RequestHeader)
 	m.Reason = RefusalReason(r.enum("reason", uint8(numRefusalReasons)))
 }
+
+func (m *Refusal) clone() Message { return flat(m) }

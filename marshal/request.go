@@ -1,5 +1,7 @@
 package marshal
 
+import "bytes"
+
 // The bytes of requests and orders.
 
 func (m *GetRequest) write(b []byte) []byte {
@@ -13,6 +15,12 @@ func (m *GetRequest) read(r *reader) {
 	r.requestHeader(&m.RequestHeader)
 	m.Hint = r.hint()
 	m.Key = r.key("key", MaxKeyBytes)
+}
+
+func (m *GetRequest) clone() Message {
+	c := *m
+	c.Key = m.Key.Clone()
+	return &c
 }
 
 // A removal is a write of nil (the paper's absent value), a condition that is
@@ -49,6 +57,13 @@ func (m *SetRequest) read(r *reader) {
 	}
 }
 
+func (m *SetRequest) clone() Message {
+	c := *m
+	c.Key = m.Key.Clone()
+	c.Value = bytes.Clone(m.Value)
+	return &c
+}
+
 func (m *ScanRequest) write(b []byte) []byte {
 	b = appendOpening(b, kindScanRequest)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -68,6 +83,12 @@ func (m *ScanRequest) read(r *reader) {
 	m.Mode = ScanMode(r.enum("mode", uint8(numScanModes)))
 }
 
+func (m *ScanRequest) clone() Message {
+	c := *m
+	c.Range = m.Range.Clone()
+	return &c
+}
+
 func (m *Shard) write(b []byte) []byte {
 	b = appendOpening(b, kindShard)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -83,6 +104,12 @@ func (m *Shard) read(r *reader) {
 	m.Range = r.span()
 	m.Recipient = r.host("recipient")
 	m.Rate = r.uint("rate")
+}
+
+func (m *Shard) clone() Message {
+	c := *m
+	c.Range = m.Range.Clone()
+	return &c
 }
 
 func (m *MoveOrder) write(b []byte) []byte {
@@ -102,6 +129,8 @@ func (m *MoveOrder) read(r *reader) {
 	m.Rate = r.uint("rate")
 }
 
+func (m *MoveOrder) clone() Message { return flat(m) }
+
 func (m *MovesRequest) write(b []byte) []byte {
 	b = appendOpening(b, kindMovesRequest)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -112,6 +141,8 @@ func (m *MovesRequest) read(r *reader) {
 	r.requestHeader(&m.RequestHeader)
 	m.After = r.uint("after")
 }
+
+func (m *MovesRequest) clone() Message { return flat(m) }
 
 // The closing nil makes the request as long as a Refusal of it: without a
 // session nothing longer than the request is sent back.
@@ -127,6 +158,8 @@ func (m *StatusRequest) read(r *reader) {
 	}
 }
 
+func (m *StatusRequest) clone() Message { return flat(m) }
+
 func (m *AuditRequest) write(b []byte) []byte {
 	b = appendOpening(b, kindAuditRequest)
 	b = appendRequestHeader(b, &m.RequestHeader)
@@ -141,3 +174,5 @@ func (m *AuditRequest) read(r *reader) {
 	m.Page = r.uint32("page")
 	m.QuietMillis = uint32(r.uintTo("quiet", MaxQuietMillis))
 }
+
+func (m *AuditRequest) clone() Message { return flat(m) }

@@ -1,5 +1,10 @@
 package marshal
 
+import (
+	"slices"
+	"strings"
+)
+
 // The bytes of the messages that open and close a session.
 
 // helloPadding fills a Hello up to HelloBytes: what remains behind the array's
@@ -22,6 +27,8 @@ func (m *Hello) read(r *reader) {
 	}
 }
 
+func (m *Hello) clone() Message { return flat(m) }
+
 // zeros is what the padding has to be, so that a Hello has one encoding.
 var zeros = string(make([]byte, helloPadding))
 
@@ -35,6 +42,8 @@ func (m *CookieReply) read(r *reader) {
 	m.Cookie = r.id("cookie")
 }
 
+func (m *CookieReply) clone() Message { return flat(m) }
+
 func (m *Open) write(b []byte) []byte {
 	b = appendOpening(b, kindOpen)
 	return appendID(appendID(b, m.Nonce), m.Cookie)
@@ -44,6 +53,8 @@ func (m *Open) read(r *reader) {
 	m.Nonce = r.id("nonce")
 	m.Cookie = r.id("cookie")
 }
+
+func (m *Open) clone() Message { return flat(m) }
 
 func (m *Opened) write(b []byte) []byte {
 	b = appendOpening(b, kindOpened)
@@ -79,8 +90,19 @@ func (m *Opened) read(r *reader) {
 	}
 }
 
+func (m *Opened) clone() Message {
+	c := *m
+	c.Members = slices.Clone(m.Members)
+	for i := range c.Members {
+		c.Members[i].Address = strings.Clone(c.Members[i].Address)
+	}
+	return &c
+}
+
 func (m *CloseRequest) write(b []byte) []byte {
 	return appendRequestHeader(appendOpening(b, kindCloseRequest), &m.RequestHeader)
 }
 
 func (m *CloseRequest) read(r *reader) { r.requestHeader(&m.RequestHeader) }
+
+func (m *CloseRequest) clone() Message { return flat(m) }
