@@ -17,7 +17,9 @@ func routeMTU(conn *net.UDPConn, v4 bool) int {
 		level, option = unix.IPPROTO_IP, unix.IP_MTU
 	}
 	mtu := 0
-	if err := raw.Control(func(fd uintptr) { mtu, err = unix.GetsockoptInt(int(fd), level, option) }); err != nil {
+	var known error
+	err = raw.Control(func(fd uintptr) { mtu, known = unix.GetsockoptInt(int(fd), level, option) })
+	if err != nil || known != nil {
 		return 0
 	}
 	return mtu

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -129,6 +130,15 @@ func (t *Transport) drop(p *peer) {
 	t.dropTransmissions(p)
 	if p.open != nil {
 		t.pool.put(p.open)
+	}
+	if p.unflushed > len(p.open) { // datagrams were sealed
+		t.ready = slices.DeleteFunc(t.ready, func(o outgoing) bool {
+			if o.dst != p.addr {
+				return false
+			}
+			t.pool.put(o.buf)
+			return true
+		})
 	}
 	t.queued -= p.unflushed
 	t.idFloor = max(t.idFloor, p.nextID)

@@ -29,7 +29,9 @@ func openSocket(addr netip.AddrPort, _ bool) (*socket, error) {
 	return &socket{conn: conn, buf: make([]byte, 64<<10)}, nil
 }
 
-func (s *socket) localAddr() netip.AddrPort { return unmap(s.conn.LocalAddr().(*net.UDPAddr).AddrPort()) }
+func (s *socket) localAddr() netip.AddrPort {
+	return unmap(s.conn.LocalAddr().(*net.UDPAddr).AddrPort())
+}
 
 func (s *socket) close() error { return s.conn.Close() }
 

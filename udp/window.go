@@ -65,7 +65,7 @@ type window struct {
 	tokens    int // bytes that may leave now
 	// limiting is whether the window or the pacer, and not a lack of messages, ended the last Flush.
 	limiting bool
-	filledAt  time.Duration
+	filledAt time.Duration
 }
 
 func (w *window) floor(datagram int) int { return min(floorDatagrams*datagram, maxWindow) }
