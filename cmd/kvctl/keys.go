@@ -93,11 +93,13 @@ type rangeFlags struct{ prefix, from, until string }
 func (r *rangeFlags) add(cmd *cobra.Command, withPrefix bool) {
 	if withPrefix {
 		cmd.Flags().StringVar(&r.prefix, "prefix", "", "only keys that begin with `PREFIX`")
-		cmd.MarkFlagsMutuallyExclusive("prefix", "from")
-		cmd.MarkFlagsMutuallyExclusive("prefix", "until")
 	}
 	cmd.Flags().StringVar(&r.from, "from", "", "from this `KEY` on (included); left out: from the first")
 	cmd.Flags().StringVar(&r.until, "until", "", "until this `KEY` (excluded); left out: to the last")
+	if withPrefix {
+		cmd.MarkFlagsMutuallyExclusive("prefix", "from")
+		cmd.MarkFlagsMutuallyExclusive("prefix", "until")
+	}
 }
 
 // parse returns the range that the flags of cmd ask for.

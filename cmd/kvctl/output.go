@@ -57,16 +57,20 @@ A value stands in "value" if it is valid UTF-8, else in "value64", in base64.
   load reads       one object per line: "key" or "key64", "value" or "value64"; other fields are ignored
   load, restore    {"keys", "bytes", "seconds", "skipped": [{"name", "reason"}]}
   backup           {"keys", "bytes", "seconds", "files"}
-  shard ls         {"shards": [{"from", "until", "owner", "keys", "bytes", "moving_to"}]}
-                   "owner" is 0 and "moving_to" a host while the range is in flight
-  shard move, move {"moves": [{"id", "from", "until", "source", "recipient", "phase", "reason", "cursor",
-                   "keys", "bytes", "chunks", "unacked", "rate", "seconds"}]}
-                   "cursor" is where the next chunk starts, as "from" is written; "rate" is bytes per second,
-                   0: yields to clients, -1: unlimited; "reason" tells why a move failed
-  host ls          {"hosts": [{"id", "address", "reachable", "error", "incarnation", "ranges", "keys",
-                   "bytes", "uptime_seconds", "version", "durable"}]}
-  audit            {"verdict": "single-owner"|"violation"|"undetermined", "detail", "tries",
-                   "partition": [{"from", "until", "owner", "in_flight_to", "seqno"}]}
+  shard ls         {"shards": [{"from", "until", "owner", "keys", "bytes", "in_flight": {"from", "to"}, "moves"}]}
+                   a range in flight has the owner 0 and names its hosts; "moves" are texts for people
+  shard move       {"moves": [MOVE], "keys", "bytes", "seconds"}; with --async {"ids": [ID]}
+  move wait        as shard move
+  move ls          {"moves": [MOVE]}
+  move show, pause, resume, throttle, cancel    MOVE
+  MOVE             {"id", "from", "until", "source", "recipient", "phase", "reason", "moved": {"from", "until"},
+                   "left": {"from", "until"}, "keys", "bytes", "chunks", "unacked", "rate", "seconds"}
+                   "moved" or "left" is null where it is empty; "rate" is bytes per second, 0: yields to
+                   clients, -1: unlimited; show adds "keys_left", "bytes_left", "eta_seconds"
+  host ls          {"hosts": [{"id", "address", "reachable", "error", "incarnation", "ranges", "keys", "bytes",
+                   "uptime_seconds", "version", "durable", "room", "sessions", "holds", "steps", "clock"}]}
+  audit            {"verdict": "single-owner" | "violation" | "undetermined", "detail", "partition": [as shard ls],
+                   "hosts": [{"id", "incarnation", "step"}], "unreachable", "in_flight", "tries", "seconds"}
   version          {"version", "go", "json"}
 
 Versions of entries are integers up to 2^64-1; incarnations are strings of hex digits.
