@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,5 +125,21 @@ func TestCoverageShowsWhatWasNeverSeen(t *testing.T) {
 	}
 	if got := strings.Join(strings.Fields(c.String()), " "); got != "a never b 1 c 1" {
 		t.Error(got)
+	}
+}
+
+func TestTreeIsPersistent(t *testing.T) {
+	empty := judge.NewTree(func(a, b int) bool { return a < b })
+	list := func(t judge.Tree[int]) string { return fmt.Sprint(slices.Collect(t.All())) }
+	one := empty.With(2).With(1)
+	two := one.WithAll(slices.Values([]int{3, 4})).Without(1)
+	if list(empty) != "[]" || list(one) != "[1 2]" || list(two) != "[2 3 4]" || two.Len() != 3 {
+		t.Error(list(empty), list(one), list(two))
+	}
+	if got := slices.Collect(two.From(3)); fmt.Sprint(got) != "[3 4]" {
+		t.Error(got)
+	}
+	if _, ok := one.Get(3); ok || !one.Same(one) || one.Same(two) {
+		t.Error("one changed")
 	}
 }

@@ -1,0 +1,229 @@
+package spec
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"ironkv/delegation"
+	"ironkv/ghost/judge"
+	"ironkv/marshal"
+)
+
+var (
+	// ErrSpec says that a step is none of the spec; the text names the conjunct.
+	ErrSpec = errors.New("not a step of the spec")
+	// ErrTwice says that an operation was executed a second time.
+	ErrTwice = errors.New("operation executed before")
+)
+
+// A Row is what S knows of a key that was ever written.
+type Row struct {
+	Entry
+	// Present says that the key has a value now.
+	Present bool
+	// Highest is the highest version that the key ever had.
+	Highest marshal.Version
+}
+
+// A Done is an executed operation with its reply.
+type Done struct {
+	Operation Operation
+	Reply     Reply
+}
+
+// A State is a state of S. The zero State is not usable: begin with [Init].
+type State struct {
+	rows judge.Tree[Row]
+	done judge.Tree[Done]
+}
+
+// Init is the first state: no key, nothing executed (Service_Init).
+func Init() State {
+	return State{
+		rows: judge.NewTree(func(a, b Row) bool { return a.Key < b.Key }),
+		done: judge.NewTree(func(a, b Done) bool {
+			if a.Operation.Client != b.Operation.Client {
+				return a.Operation.Client < b.Operation.Client
+			}
+			return a.Operation.Counter < b.Operation.Counter
+		}),
+	}
+}
+
+// Rows are the keys that were ever written, in order.
+func (s State) Rows() judge.Tree[Row] { return s.rows }
+
+// Row returns what is known of a key; the zero Row but for the key where it was
+// never written.
+func (s State) Row(key delegation.Key) Row {
+	r, _ := s.rows.Get(Row{Entry: Entry{Key: key}})
+	r.Key = key
+	return r
+}
+
+// Executed returns the reply to an operation, if it has been executed.
+func (s State) Executed(o Operation) (Reply, bool) {
+	d, ok := s.done.Get(Done{Operation: o})
+	return d.Reply, ok
+}
+
+// Operations is the number of operations executed.
+func (s State) Operations() int { return s.done.Len() }
+
+// Execute is the one transition (Service_Next_ServerExecutesRequest): e's request
+// is executed and given e's reply. It fails with [ErrSpec], and with [ErrTwice]
+// where the guard is broken that the operation was not executed before.
+func (s State) Execute(e Execution) (State, error) {
+	switch q := e.Request.(type) {
+	case Get:
+		return s, s.get(q, e.Reply)
+	case Scan:
+		return s, s.scan(q, e.Reply)
+	case Set:
+		return s.set(q, e.Reply)
+	case Order:
+		if _, ok := e.Reply.(OrderReply); !ok {
+			return s, mismatch(e)
+		}
+		return s.execute(q.Operation, e.Reply)
+	}
+	return s, mismatch(e)
+}
+
+func mismatch(e Execution) error {
+	return fmt.Errorf("%w: %T does not answer %T", ErrSpec, e.Reply, e.Request)
+}
+
+func (s State) execute(o Operation, r Reply) (State, error) {
+	if old, ok := s.Executed(o); ok {
+		return s, fmt.Errorf("%w: operation %d of client %x, answered before with %+v, now with %+v",
+			ErrTwice, o.Counter, o.Client, old, r)
+	}
+	s.done = s.done.With(Done{o, r})
+	return s, nil
+}
+
+// get: the reply is what the table holds (Get, Services/SHT/HT.s.dfy).
+func (s State) get(q Get, reply Reply) error {
+	r, ok := reply.(GetReply)
+	if !ok {
+		return mismatch(Execution{q, reply})
+	}
+	row := s.Row(q.Key)
+	if want := row.reply(); r != want {
+		return fmt.Errorf("%w: get %v gave %v, the table holds %v", ErrSpec, q.Key, r, want)
+	}
+	return nil
+}
+
+func (r Row) reply() GetReply {
+	if !r.Present {
+		return GetReply{Entry: Entry{Key: r.Key}}
+	}
+	return GetReply{Found: true, Entry: r.Entry}
+}
+
+// String leaves out all but the beginning of the value.
+func (r GetReply) String() string {
+	if !r.Found {
+		return "absent"
+	}
+	return fmt.Sprintf("version %d, value %.20q", r.Entry.Version, r.Entry.Value)
+}
+
+// set: the table changes as the request says, and only where its condition holds
+// (Set, Services/SHT/HT.s.dfy). A new version is higher than any before.
+func (s State) set(q Set, reply Reply) (State, error) {
+	r, ok := reply.(SetReply)
+	if !ok {
+		return s, mismatch(Execution{q, reply})
+	}
+	row := s.Row(q.Key)
+	present := marshal.Version(0)
+	if row.Present {
+		present = row.Version
+	}
+	want := SetReply{Result: marshal.SetApplied, Version: r.Version}
+	switch {
+	case q.Condition.Set && q.Condition.Version != present:
+		want = SetReply{Result: marshal.SetConditionFailed, Version: present}
+	case q.Delete && !row.Present:
+		want = SetReply{Result: marshal.SetAbsent}
+	case q.Delete:
+		want.Version = present
+		row.Present, row.Value, row.Version = false, "", 0
+	case r.Version <= row.Highest:
+		return s, fmt.Errorf("%w: set %v took version %d, the key has had %d", ErrSpec, q.Key, r.Version, row.Highest)
+	default:
+		row = Row{Entry: Entry{q.Key, q.Value, r.Version}, Present: true, Highest: r.Version}
+	}
+	if r != want {
+		return s, fmt.Errorf("%w: set %v gave %+v, want %+v", ErrSpec, q.Key, r, want)
+	}
+	t, err := s.execute(q.Operation, r)
+	if err == nil && r.Result == marshal.SetApplied {
+		t.rows = s.rows.With(row)
+	}
+	return t, err
+}
+
+// scan: what is covered starts where the range does, ends no later, and holds
+// exactly the entries given.
+func (s State) scan(q Scan, reply Reply) error {
+	r, ok := reply.(ScanReply)
+	if !ok {
+		return mismatch(Execution{q, reply})
+	}
+	if r.Covered.From != q.Range.From || q.Range.Until.Less(r.Covered.Until) {
+		return fmt.Errorf("%w: scan of %v covered %v", ErrSpec, q.Range, r.Covered)
+	}
+	if !q.Range.Empty() && r.Covered.Empty() {
+		return fmt.Errorf("%w: scan of %v covered nothing", ErrSpec, q.Range)
+	}
+	start, _ := r.Covered.From.Key()
+	keys := uint64(0)
+	for row := range s.rows.From(Row{Entry: Entry{Key: start}}) {
+		if !r.Covered.Contains(row.Key) {
+			break
+		}
+		if !row.Present {
+			continue
+		}
+		if want := row.Entry.In(q.Mode); q.Mode != marshal.ScanCount && (keys >= uint64(len(r.Entries)) || r.Entries[keys] != want) {
+			return fmt.Errorf("%w: scan of %v has not %v version %d in its place", ErrSpec, q.Range, row.Key, row.Version)
+		}
+		keys++
+	}
+	if r.Keys != keys || (q.Mode != marshal.ScanCount && uint64(len(r.Entries)) != keys) {
+		return fmt.Errorf("%w: scan of %v says %d keys and gives %d, the table holds %d in %v",
+			ErrSpec, q.Range, r.Keys, len(r.Entries), keys, r.Covered)
+	}
+	return nil
+}
+
+// In is what a page of the mode gives of the entry.
+func (e Entry) In(mode marshal.ScanMode) Entry {
+	if mode == marshal.ScanKeys {
+		e.Value = ""
+	}
+	return e
+}
+
+// Encode appends the canonical encoding of s to b.
+func (s State) Encode(b []byte) []byte {
+	for r := range s.rows.All() {
+		b = appendString(appendString(b, string(r.Key)), r.Value)
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(r.Version)), uint64(r.Highest))
+	}
+	b = append(b, 0) // no key is empty
+	for d := range s.done.All() {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, d.Operation.Client), d.Operation.Counter)
+		b = fmt.Appendf(b, "%v;", d.Reply)
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
