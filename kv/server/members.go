@@ -52,16 +52,15 @@ func (m *members) addressOf(id delegation.HostID) netip.AddrPort {
 
 // checkLoopback fails with [ErrInsecure] where the listening address or a member
 // lies beyond this machine.
-func (m *members) checkLoopback(listen netip.AddrPort, insecure bool) error {
-	if insecure {
-		return nil
-	}
-	if !listen.Addr().IsLoopback() {
-		return fmt.Errorf("%w: %s; hosts and clients are not authenticated yet, so whoever reaches it could pose as one", ErrInsecure, listen)
-	}
+func (m *members) checkLoopback(listen netip.AddrPort) error {
+	all := []netip.AddrPort{listen}
 	for _, id := range slices.Sorted(maps.Keys(m.addresses)) {
-		if addr := m.addresses[id]; !addr.Addr().IsLoopback() {
-			return fmt.Errorf("%w: %s of host %d; hosts are not authenticated yet", ErrInsecure, addr, id)
+		all = append(all, m.addresses[id])
+	}
+	for _, addr := range all {
+		if !addr.Addr().IsLoopback() {
+			return fmt.Errorf("%s is %w: hosts and clients are not authenticated yet, so whoever reaches it could pose as one",
+				addr, ErrInsecure)
 		}
 	}
 	return nil

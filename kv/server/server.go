@@ -68,18 +68,8 @@ func Listen(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := cfg.Check(); err != nil {
-		return nil, err
-	}
-	members, err := newMembers(cfg.Members)
+	addr, members, err := cfg.resolve()
 	if err != nil {
-		return nil, err
-	}
-	addr := members.addressOf(cfg.Me)
-	if cfg.Listen.IsValid() {
-		addr = cfg.Listen
-	}
-	if err := members.checkLoopback(addr, cfg.Insecure); err != nil {
 		return nil, err
 	}
 	conn := cfg.Conn
@@ -99,6 +89,36 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return s, nil
+}
+
+// Check reports what Listen would refuse before it touches anything: with
+// kv.ErrConfig or [ErrInsecure].
+func (cfg Config) Check() error {
+	_, _, err := cfg.resolve()
+	return err
+}
+
+// resolve checks the configuration and finds out who is where.
+func (cfg Config) resolve() (listen netip.AddrPort, m members, err error) {
+	if err := cfg.Config.Check(); err != nil {
+		return listen, m, err
+	}
+	if m, err = newMembers(cfg.Members); err != nil {
+		return listen, m, err
+	}
+	own := m.addressOf(cfg.Me)
+	listen = own
+	if cfg.Listen.IsValid() {
+		listen = cfg.Listen
+	}
+	if listen != own && !listen.Addr().IsUnspecified() {
+		return listen, m, fmt.Errorf("%w: %s is not the address of host %d, %s, by which the others know it",
+			kv.ErrConfig, listen, cfg.Me, own)
+	}
+	if !cfg.Insecure {
+		err = m.checkLoopback(listen)
+	}
+	return listen, m, err
 }
 
 // Transport returns the transport's configuration for a host with these limits.
