@@ -24,6 +24,49 @@
 // it left behind; only opening the directory afresh, which reads what is there,
 // goes on from it.
 //
+// # The directory of a Disk
+//
+// It belongs to one host of one cluster, and to one process at a time:
+//
+//	IRONKV    whose it is and its format, in JSON; written last when it is made
+//	WITNESS   what Pebble does not check of its own files; see witness
+//	BALLAST   takes room that a full disk is given back; see ballast
+//	LOCK, marker.*, MANIFEST-*, OPTIONS-*, *.log, *.sst: Pebble's
+//
+// Every key of the database begins with a byte that says what it is of. Numbers
+// are big-endian. Each record but an entry's begins with the byte 1, its format.
+//
+//	a session slot   an answer: number, floor, message; slot = number modulo slots
+//	c                the counters
+//	d host seqno     an unacknowledged delegate
+//	e key            an entry: version, value
+//	i                the identity
+//	m number         a move
+//	o bound          a boundary of the delegation map, its host; no bound for −∞
+//	p host           a peer
+//	s session        a session
+//	w                the number of slots of each session
+//
+// An answer overwrites the one that is slots numbers older, so that a write costs
+// no deletion; loading leaves out what lies below the session's floor, which each
+// answer carries. Loading reads the records and not the table.
+//
+// # What is found out when it is damaged
+//
+// Blocks of tables carry checksums, which every read verifies; logs and the list
+// of tables do, which opening verifies. A damaged middle of a log, a missing file,
+// a shortened or damaged list is refused. What cannot be told from a crash is a
+// newest log whose end is cut off: the store then has the batches before the cut,
+// whole, and the host's peers find out that it forgot.
+//
+// # When the disk is full
+//
+// [Store.Room] is what is free beyond four memory tables (logs, and what is made of
+// them); the host refuses writes of clients long before it is zero. If something
+// else fills the disk, the ballast is given up once, and taken back as soon as
+// there is room in plenty. If that does not help, what was committed before is
+// safe, and the store fails with [ErrFull].
+//
 // The package may be imported by kv/server, kv/cluster, tests and commands. It
 // imports kv, marshal and delegation.
 package store

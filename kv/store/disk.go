@@ -1,0 +1,241 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+)
+
+// Disk is a store in a directory: a Pebble database, see doc.go for its layout.
+type Disk struct {
+	db      *pebble.DB
+	lock    *pebble.Lock
+	fault   *fault
+	ballast *ballast
+	witness *witness
+	// headroom is the room that Pebble needs beyond what is written to it.
+	headroom uint64
+	// slots is how many answers of a session are kept; see appendAnswerKey.
+	slots uint64
+	// owners is what the boundaries on the disk add up to with the changes of
+	// this batch; nil until the first SetIdentity or Assign.
+	owners *delegation.Map
+
+	// table has the changes of entries since the last commit, indexed so that
+	// they are read; records has all other changes, which nobody reads.
+	table, records *pebble.Batch
+	key, value     []byte // scratch
+}
+
+var _ Store = (*Disk)(nil)
+
+// OpenDisk opens the store in dir, which it makes if need be, for the host id.
+//
+// It fails with [ErrLocked] where the directory is open already, with
+// [ErrWrongDirectory] and both names where it is another host's or cluster's,
+// with [ErrFormat], with [ErrCorrupt], and with [ErrFailed] or [ErrFull] where
+// the disk does not do what it should. The messages say what to do.
+func OpenDisk(dir string, id DirIdentity, opts DiskOptions) (_ *Disk, err error) {
+	fs := opts.FS
+	if fs == nil {
+		fs = vfs.Default
+		if dir, err = filepath.Abs(dir); err != nil { // locks go by name
+			return nil, fmt.Errorf("%w: %w", ErrWrongDirectory, err)
+		}
+	}
+	if err := fs.MkdirAll(dir, directoryMode); err != nil {
+		return nil, classify("make "+dir, err)
+	}
+	lock, err := lockDirectory(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults(fs, dir)
+	d := &Disk{lock: lock, fault: new(fault), headroom: headroomMemTables * opts.MemTableBytes,
+		ballast: &ballast{fs: fs, path: fs.PathJoin(dir, ballastFile), bytes: opts.BallastBytes, free: opts.Free},
+		witness: newWitness(fs, dir)}
+	if err := d.open(fs, dir, id, opts); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func lockDirectory(fs vfs.FS, dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fs)
+	var system interface{ Timeout() bool } // os.PathError: the file LOCK itself cannot be opened
+	if errors.As(err, &system) && !system.Timeout() {
+		return nil, classify("lock "+dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is open in another process, or twice in this one (%w): a host runs once",
+			ErrLocked, dir, err)
+	}
+	return lock, nil
+}
+
+func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) error {
+	claimed, err := d.check(fs, dir, id)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(d.ballast.drop(), d.ballast.restore()); err != nil {
+		return classify("ballast of "+dir, err)
+	}
+	if err := d.witness.begin(); err != nil {
+		return err
+	}
+	fenced := &fence{FS: fs, fault: d.fault, ballast: d.ballast, witness: d.witness}
+	po := opts.pebble(fenced, d.fault)
+	po.Lock = d.lock
+	if d.db, err = pebble.Open(dir, po); err != nil {
+		if fault := d.fault.err(); fault != nil {
+			return fault
+		}
+		return d.openError(dir, err)
+	}
+	d.table, d.records = d.db.NewIndexedBatch(), d.db.NewBatch()
+	if !claimed {
+		if err := d.claim(fs, dir, id); err != nil {
+			return classify("make "+dir, err)
+		}
+	}
+	return d.prepare(uint64(opts.Window))
+}
+
+// check looks at whose the directory is, and whether its list of files is whole.
+func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err error) {
+	if claimed, err = checkIdentity(fs, dir, id); err != nil {
+		return false, err
+	}
+	if !claimed {
+		return false, checkUnclaimed(fs, dir)
+	}
+	desc, err := pebble.Peek(dir, fs)
+	if err != nil {
+		return false, d.openError(dir, err)
+	}
+	found, err := d.witness.read()
+	switch {
+	case err != nil:
+		return false, err
+	case !found:
+		return false, corrupt(d.witness.path, errors.New("the file is missing"))
+	case !desc.Exists:
+		return false, corrupt(dir, errors.New("the file that names the manifest is missing"))
+	}
+	return true, d.witness.check(desc.ManifestFilename)
+}
+
+// claim writes the identity of a new directory.
+func (d *Disk) claim(fs vfs.FS, dir string, id DirIdentity) error {
+	_, closer, err := d.db.Get([]byte{prefixIdentity})
+	if err == nil {
+		return errors.Join(corrupt(fs.PathJoin(dir, identityFile), errors.New("the file is missing")), closer.Close())
+	}
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return err
+	}
+	return writeIdentity(fs, dir, id)
+}
+
+// openError says of Pebble's refusal what kind it is. A file that cannot be made
+// sense of, or is missing, is a corruption, also where Pebble does not say so.
+func (d *Disk) openError(dir string, err error) error {
+	var system interface{ Timeout() bool } // os.PathError, syscall.Errno: the system said it
+	if errors.As(err, &system) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return classify("open "+dir, err)
+	}
+	return corrupt(dir, err)
+}
+
+// Commit ends the batch.
+func (d *Disk) Commit(c kv.Counters) (Pending, error) {
+	if err := d.fault.err(); err != nil {
+		return nil, fmt.Errorf("commit of step %d: %w", c.Step, err)
+	}
+	if d.table.Empty() && d.records.Empty() {
+		return nil, nil
+	}
+	d.setRecord(append(d.key[:0], prefixCounters), appendCounters(d.value[:0], c))
+	if !d.table.Empty() {
+		if err := d.records.Apply(d.table, nil); err != nil {
+			return nil, d.fail("commit", err)
+		}
+		d.table.Reset()
+	}
+	batch := d.records
+	d.records = d.db.NewBatch()
+	if err := d.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		return nil, d.fail("commit", err)
+	}
+	// A commit that Pebble could not put into its log ends here: the log's writer
+	// was told through Logger.Fatalf, and nobody would ever wake who waits.
+	if err := d.fault.err(); err != nil {
+		return nil, fmt.Errorf("commit of step %d: %w", c.Step, err)
+	}
+	return &diskPending{batch: batch, fault: d.fault, step: c.Step}, nil
+}
+
+// A diskPending waits for the sync of the log behind its batch.
+type diskPending struct {
+	batch *pebble.Batch
+	fault *fault
+	step  uint64
+}
+
+// Wait waits for the sync.
+func (p *diskPending) Wait() error {
+	err := p.batch.SyncWait()
+	if err == nil {
+		err = p.batch.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("sync of step %d: %w", p.step, p.fault.note(classify("log", err)))
+	}
+	return nil
+}
+
+// fail notes an error, which sticks.
+func (d *Disk) fail(what string, err error) error { return d.fault.note(classify(what, err)) }
+
+// Room returns what is free on the disk beyond what Pebble needs to work: its
+// logs, and the tables that it makes of them. The ballast, once released, is
+// taken again as soon as there is room in plenty.
+func (d *Disk) Room() (uint64, error) {
+	if err := d.ballast.restore(); err != nil {
+		return 0, classify("ballast", err)
+	}
+	free, err := d.ballast.free()
+	if err != nil {
+		return 0, classify("room", err)
+	}
+	return free - min(free, d.headroom), nil
+}
+
+// Close writes what is in memory into tables and closes the database. It returns
+// nil for a store that has failed: what it had to say, Commit said.
+func (d *Disk) Close() error {
+	var err error
+	if d.db != nil {
+		if d.table != nil {
+			err = errors.Join(d.table.Close(), d.records.Close())
+		}
+		if d.fault.err() == nil {
+			err = errors.Join(err, d.db.Flush())
+		}
+		err = errors.Join(err, d.db.Close())
+	}
+	d.witness.close()
+	err = errors.Join(err, d.lock.Close())
+	if err != nil && d.fault.err() == nil {
+		return classify("close", err)
+	}
+	return nil
+}

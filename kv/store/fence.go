@@ -1,0 +1,244 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// fullPause is how long a compaction that finds the disk full waits before it
+// fails: Pebble starts it again at once.
+const fullPause = time.Second
+
+// A fence stands between Pebble and the file system. Pebble ends the process
+// when its log or manifest cannot be written; a fence lets it go on in memory,
+// where it may do what it likes: after the first failed sync or write nothing
+// changes on the disk any more. So a failure is to the disk what a crash is, no
+// failed sync is tried again, and the host stops in its own way.
+//
+// A full disk gets one more try after the ballast is released. Compactions, which
+// can wait, may fail for lack of room without being a fault.
+//
+// It keeps the witness, too.
+type fence struct {
+	vfs.FS
+	fault   *fault
+	ballast *ballast
+	witness *witness
+}
+
+// change does what changes the disk, unless the fence is down, and notes its
+// error. A full disk is tried twice.
+func (f *fence) change(what, name string, category vfs.DiskWriteCategory, do func() error) error {
+	if err := f.fault.err(); err != nil {
+		return err
+	}
+	err := do()
+	if vfs.IsNoSpaceError(err) && f.ballast.release() {
+		err = do()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case vfs.IsNoSpaceError(err) && strings.Contains(string(category), "compaction"):
+		time.Sleep(fullPause)
+		return err
+	}
+	return f.fault.note(classify(what+" "+name, err))
+}
+
+func (f *fence) wrap(name string, category vfs.DiskWriteCategory, file vfs.File) vfs.File {
+	w := &fencedFile{File: file, fence: f, name: name, category: category}
+	if isManifest(name) {
+		w.sum = new(manifestSum)
+	}
+	return w
+}
+
+// Create creates a file for writing.
+func (f *fence) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	err = f.change("create", name, category, func() (err error) {
+		file, err = f.FS.Create(name, category)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.witness.created(name)
+	return f.wrap(name, category, file), nil
+}
+
+// OpenReadWrite opens a file for writing.
+func (f *fence) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (file vfs.File, err error) {
+	err = f.change("open", name, category, func() (err error) {
+		file, err = f.FS.OpenReadWrite(name, category, opts...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f.wrap(name, category, file), nil
+}
+
+// ReuseForWrite makes a log of an old one.
+func (f *fence) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	err = f.change("reuse", old, category, func() (err error) {
+		if err := f.witness.removed(old); err != nil {
+			return err
+		}
+		file, err = f.FS.ReuseForWrite(old, name, category)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.witness.created(name)
+	return f.wrap(name, category, file), nil
+}
+
+// OpenDir opens a directory for syncing.
+func (f *fence) OpenDir(name string) (vfs.File, error) {
+	file, err := f.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &fencedFile{File: file, fence: f, name: name, directory: true}, nil
+}
+
+// Remove removes a file. That it is not there is no fault.
+func (f *fence) Remove(name string) error {
+	if err := f.fault.err(); err != nil {
+		return err
+	}
+	if err := f.witness.removed(name); err != nil {
+		return f.fault.note(classify("remove "+name, err))
+	}
+	return f.FS.Remove(name)
+}
+
+// RemoveAll removes a file, or a directory and what is in it.
+func (f *fence) RemoveAll(name string) error {
+	if err := f.fault.err(); err != nil {
+		return err
+	}
+	return f.FS.RemoveAll(name)
+}
+
+// Rename renames a file.
+func (f *fence) Rename(old, name string) error {
+	return f.change("rename", old, "", func() error { return f.FS.Rename(old, name) })
+}
+
+// Link links a file.
+func (f *fence) Link(old, name string) error {
+	return f.change("link", old, "", func() error { return f.FS.Link(old, name) })
+}
+
+// MkdirAll makes a directory.
+func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
+	return f.change("make directory", dir, "", func() error { return f.FS.MkdirAll(dir, perm) })
+}
+
+// Unwrap returns the file system below.
+func (f *fence) Unwrap() vfs.FS { return f.FS }
+
+// A fencedFile is a file that was opened through a fence to be written or synced.
+type fencedFile struct {
+	vfs.File
+	fence    *fence
+	name     string
+	category vfs.DiskWriteCategory
+	sum      *manifestSum // of a manifest; else nil
+	// directory says that the file is the data directory.
+	directory bool
+}
+
+// Write appends p; the second try of a full disk goes on where the first ended.
+func (f *fencedFile) Write(p []byte) (n int, err error) {
+	err = f.fence.change("write", f.name, f.category, func() error {
+		m, err := f.File.Write(p[n:])
+		n += m
+		if err == nil && n < len(p) {
+			return io.ErrShortWrite
+		}
+		return err
+	})
+	if err == nil && f.sum != nil {
+		f.sum.add(p)
+	}
+	return n, err
+}
+
+// WriteAt writes p at an offset.
+func (f *fencedFile) WriteAt(p []byte, at int64) (n int, err error) {
+	err = f.fence.change("write", f.name, f.category, func() (err error) {
+		n, err = f.File.WriteAt(p, at)
+		return err
+	})
+	return n, err
+}
+
+// sync does a sync of any kind, and never again after one has failed: what it
+// left on the disk nobody knows.
+func (f *fencedFile) sync(do func() error) error {
+	if err := f.fence.fault.err(); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return f.fence.fault.note(classify("sync "+f.name, err))
+	}
+	return nil
+}
+
+// testify tells the witness of what was just synced.
+func (f *fencedFile) testify(err error) error {
+	switch {
+	case err != nil:
+		return err
+	case f.directory:
+		err = f.fence.witness.directorySynced()
+	case f.sum != nil:
+		err = f.fence.witness.synced(f.name, *f.sum)
+	}
+	if err != nil {
+		return f.fence.fault.note(classify("write "+f.fence.witness.path, err))
+	}
+	return nil
+}
+
+// Sync makes data and metadata durable.
+func (f *fencedFile) Sync() error { return f.testify(f.sync(f.File.Sync)) }
+
+// SyncData makes data durable.
+func (f *fencedFile) SyncData() error { return f.testify(f.sync(f.File.SyncData)) }
+
+// SyncTo starts making a prefix durable.
+func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
+	err = f.sync(func() (err error) {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+// Preallocate reserves room; it is a wish, so that there is none is no error.
+func (f *fencedFile) Preallocate(offset, length int64) error {
+	if err := f.fence.fault.err(); err != nil {
+		return err
+	}
+	err := f.File.Preallocate(offset, length)
+	if vfs.IsNoSpaceError(err) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+func isManifest(name string) bool { return strings.HasPrefix(filepath.Base(name), "MANIFEST-") }
+
+// isLog reports whether name is a write-ahead log's.
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
