@@ -15,6 +15,8 @@ const (
 	bufferClasses = 4*20 + 1 // 2 KiB to 2 GiB
 	// maxRetained bounds the bytes kept for reuse.
 	maxRetained = 32 << 20
+	// maxSpares bounds the structures of one kind kept for reuse.
+	maxSpares = 1024
 )
 
 // bufferClass returns the least class whose buffers hold n bytes, and their capacity.
@@ -62,6 +64,17 @@ func (p *buffers) grow(b []byte, n int) []byte {
 	larger := append(p.get(max(len(b)+n, 2*cap(b))), b...)
 	p.put(b)
 	return larger
+}
+
+// takeSpare takes a structure from a list of spare ones, or makes one.
+func takeSpare[T any](list *[]*T) *T {
+	n := len(*list)
+	if n == 0 {
+		return new(T)
+	}
+	v := (*list)[n-1]
+	*list = (*list)[:n-1]
+	return v
 }
 
 // fifo is a queue; the zero value is empty.

@@ -218,11 +218,7 @@ func (t *Transport) admit(now time.Duration, p *peer, nonce uint64, f *frame) *a
 		t.stats.Drops[DropPeerRoom+Drop(Peer-p.class)]++
 		return nil
 	}
-	a := new(assembly)
-	if n := len(t.spareAssemblies); n > 0 {
-		a = t.spareAssemblies[n-1]
-		t.spareAssemblies = t.spareAssemblies[:n-1]
-	}
+	a := takeSpare(&t.spareAssemblies)
 	*a = assembly{
 		from: p, nonce: nonce, id: f.id, sum: f.sum, total: f.total, charge: charge,
 		buf: t.pool.get(f.total)[:f.total], pieces: a.pieces[:0], bornAt: now, touchedAt: now,

@@ -1,3 +1,5 @@
+//go:build linux && !plainudp
+
 package udp
 
 import (

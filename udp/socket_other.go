@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || plainudp
 
 package udp
 
@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,9 @@ type socket struct {
 	conn *net.UDPConn
 	buf  []byte
 	in   arrival
+
+	mu       sync.Mutex // guards deadline
+	deadline time.Time  // what setReadDeadline said last
 }
 
 func openSocket(addr netip.AddrPort, _ bool) (*socket, error) {
@@ -35,15 +39,32 @@ func (s *socket) localAddr() netip.AddrPort {
 
 func (s *socket) close() error { return s.conn.Close() }
 
-func (s *socket) setReadDeadline(at time.Time) { _ = s.conn.SetReadDeadline(at) }
+// setReadDeadline fails only on a closed socket, which the read reports.
+func (s *socket) setReadDeadline(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = at
+	_ = s.conn.SetReadDeadline(at)
+}
 
-// tryFor is how long a read that must not wait may take: package net has no other way to look at a socket.
+// look makes the next read return soon; the function that it returns restores the deadline.
+func (s *socket) look() func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.SetReadDeadline(time.Now().Add(tryFor))
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_ = s.conn.SetReadDeadline(s.deadline)
+	}
+}
+
+// tryFor is how long a read that must not wait may take: package net has no other way to look.
 const tryFor = 50 * time.Microsecond
 
 func (s *socket) read(wait bool) (int, error) {
 	if !wait {
-		s.setReadDeadline(time.Now().Add(tryFor))
-		defer s.setReadDeadline(time.Time{})
+		defer s.look()()
 	}
 	for {
 		n, src, err := s.conn.ReadFromUDPAddrPort(s.buf)

@@ -14,8 +14,6 @@ const (
 	// maxRefusals times GiveUp is how long a transmission may go without progress although its
 	// destination is alive: one that has no room for it, or is set to take less.
 	maxRefusals = 6
-	// maxSpares bounds the structures kept for reuse.
-	maxSpares = 1024
 )
 
 // sender is the half of a peer that sends.
@@ -95,11 +93,7 @@ func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 		t.stats.Drops[DropBacklog]++
 		return ErrBacklog
 	}
-	tr := new(transmission)
-	if n := len(t.spareTransmissions); n > 0 {
-		tr = t.spareTransmissions[n-1]
-		t.spareTransmissions = t.spareTransmissions[:n-1]
-	}
+	tr := takeSpare(&t.spareTransmissions)
 	t.serial++
 	*tr = transmission{
 		serial: t.serial, msg: append(t.pool.get(len(msg)), msg...), sum: checksum(msg),

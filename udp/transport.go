@@ -21,11 +21,12 @@ type Transport struct {
 	idFloor uint64
 	serial  uint64 // of transmissions, to tell a structure from its next use
 
-	dirty  []*peer // Flush may have something for them
-	active []*peer // have transmissions
-	ready  []outgoing
-	inbox  []incoming
-	queued int // bytes charged to all backlogs
+	dirty    []*peer // Flush may have something for them
+	active   []*peer // have transmissions
+	ready    []outgoing
+	flushing []outgoing // storage for Flush
+	inbox    []incoming
+	queued   int // bytes charged to all backlogs
 	// delivering is the capacity of reassembly buffers in inbox.
 	delivering int
 
@@ -264,11 +265,13 @@ func (t *Transport) Deadline() (time.Duration, bool) {
 // Flush hands every datagram that may leave now to emit, in order per destination. The slices are
 // valid until Flush returns.
 func (t *Transport) Flush(now time.Duration, emit func(dst netip.AddrPort, datagram []byte)) {
-	list := t.take(now, nil)
+	list := t.take(now, t.flushing[:0])
+	t.flushing = nil // should emit call Flush, that one makes its own
 	for i := range list {
 		emit(list[i].dst, list[i].buf)
 	}
 	t.recycle(list)
+	t.flushing = list
 }
 
 // take appends every datagram that may leave now to list, which owns them until recycle.

@@ -1,0 +1,5 @@
+//go:build !linux || plainudp
+
+package udp
+
+const batches = false
