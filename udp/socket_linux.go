@@ -323,7 +323,7 @@ func (s *socket) pack(list []outgoing) (messages int) {
 		h.SetIovlen(run)
 		for i := range run {
 			buf := list[at+i].buf
-			w.vectors[vectors].Base = &buf[0]
+			w.vectors[vectors].Base = unsafe.SliceData(buf) // a fault may have left it empty
 			w.vectors[vectors].SetLen(len(buf))
 			vectors++
 		}
