@@ -1,0 +1,249 @@
+package ghost_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"ironkv/delegation"
+	"ironkv/ghost"
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+// both tells two journals of everything.
+type both [2]ghost.Journal
+
+func (b both) Observe(now kv.Time, step uint64, in kv.Input, out *kv.Effects) {
+	b[0].Observe(now, step, in, out)
+	b[1].Observe(now, step, in, out)
+}
+
+func (b both) Flush() error { return errors.Join(b[0].Flush(), b[1].Flush()) }
+
+// journaled is a cluster of n hosts with a file and a memory each.
+func journaled(t *testing.T, n int) (*cluster, []*ghost.File, []*ghost.Memory) {
+	c := newCluster(t, n, testLimits)
+	var files []*ghost.File
+	var memories []*ghost.Memory
+	dir := t.TempDir()
+	for i := range n {
+		state := kv.NewState(c.configs[i], birth(i))
+		f, err := ghost.Create(dir, c.configs[i], state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := ghost.NewMemory(c.configs[i], state)
+		files, memories = append(files, f), append(memories, m)
+		c.journals = append(c.journals, both{f, m})
+	}
+	return c, files, memories
+}
+
+// traffic makes every kind of step happen: a client writes, reads, scans and
+// orders a move, which goes through.
+func traffic(c *cluster) *client {
+	c.settle()
+	cl := newClient(c, 1)
+	for _, key := range []delegation.Key{"a", "b", "c", "d"} {
+		cl.put(0, key, "value of "+string(key))
+	}
+	cl.shard(0, keyRange("b", "d"), 1)
+	c.settle()
+	cl.put(0, "b", "redirected")
+	cl.put(1, "b", "again")
+	for i := range c.hosts {
+		cl.get(i, "b")
+		cl.scan(i, delegation.All, marshal.ScanEntries)
+		c.step(i, kv.Input{Kind: kv.InputRoom, Room: 1 << 40})
+	}
+	c.settle()
+	return cl
+}
+
+func steps(t *testing.T, l ghost.Life) (out []ghost.Step, err error) {
+	t.Helper()
+	for s, e := range l.Steps {
+		if e != nil {
+			return out, e
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func TestAFileHoldsWhatMemoryHolds(t *testing.T) {
+	c, files, memories := journaled(t, 2)
+	traffic(c)
+	for i, f := range files {
+		if err := errors.Join(f.Close(), memories[i].Close()); err != nil {
+			t.Fatal(err)
+		}
+		life, err := ghost.ReadFile(f.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := memories[i].Life().Header; !reflect.DeepEqual(life.Header, want) {
+			t.Errorf("header %+v, want %+v", life.Header, want)
+		}
+		got, err := steps(t, life)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := steps(t, memories[i].Life())
+		if len(got) != len(want) || len(got) < 10 {
+			t.Fatalf("%d steps, want %d", len(got), len(want))
+		}
+		for j := range got {
+			g, w := got[j], want[j]
+			w.Input.Packet.Dst = kv.Endpoint{} // whose host it is, the header says
+			if gm, wm := g.Input.Packet.Msg, w.Input.Packet.Msg; gm != nil {
+				if !bytes.Equal(marshal.Append(nil, gm), marshal.Append(nil, wm)) {
+					t.Errorf("step %d: message %+v, want %+v", g.Number, gm, wm)
+				}
+				g.Input.Packet.Msg, w.Input.Packet.Msg = nil, nil
+			}
+			if !reflect.DeepEqual(g, w) {
+				t.Errorf("step %d: %+v, want %+v", g.Number, g, w)
+			}
+		}
+	}
+}
+
+// TestDamageIsReported: a journal cut anywhere, or with any bit turned, never
+// reads as a whole one.
+func TestDamageIsReported(t *testing.T) {
+	c, files, _ := journaled(t, 2)
+	traffic(c)
+	if err := files[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(files[0].Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "damaged.journal")
+	read := func(b []byte) error {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		life, err := ghost.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		_, err = steps(t, life)
+		return err
+	}
+	if err := read(whole); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len(whole); n += 1 + n/40 {
+		if err := read(whole[:n]); !errors.Is(err, ghost.ErrTruncated) {
+			t.Fatalf("cut to %d of %d bytes: got %v", n, len(whole), err)
+		}
+		b := bytes.Clone(whole)
+		b[n] ^= 1 << (n % 8)
+		if err := read(b); !errors.Is(err, ghost.ErrCorrupt) && !errors.Is(err, ghost.ErrTruncated) {
+			t.Fatalf("a bit of byte %d turned: got %v", n, err)
+		}
+	}
+	if err := read(append(bytes.Clone(whole), 0)); !errors.Is(err, ghost.ErrCorrupt) {
+		t.Errorf("a byte more: got %v", err)
+	}
+}
+
+// TestAKilledLifeReadsAsTruncated: what was flushed is there, what was not is
+// not, and there is no end.
+func TestAKilledLifeReadsAsTruncated(t *testing.T) {
+	c, files, memories := journaled(t, 1)
+	c.settle()
+	cl := newClient(c, 1)
+	cl.put(0, "a", "x")
+	var out kv.Effects
+	c.hosts[0].Step(c.now, kv.Input{Kind: kv.InputTimer}, &out)
+	c.journals[0].Observe(c.now, c.hosts[0].Counters().Step, kv.Input{Kind: kv.InputTimer}, &out)
+	life, err := ghost.ReadFile(files[0].Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range map[string]ghost.Life{"file": life, "memory": memories[0].Life()} {
+		got, err := steps(t, l)
+		if !errors.Is(err, ghost.ErrTruncated) || len(got) != 3 || !got[2].Ends {
+			t.Errorf("%s: %d steps, %v", name, len(got), err)
+		}
+	}
+}
+
+// TestLivesOfOneState: each has a file of its own; ReadDir returns them in order.
+func TestLivesOfOneState(t *testing.T) {
+	c := newCluster(t, 2, testLimits)
+	dir := t.TempDir()
+	for _, i := range []int{1, 0, 0} {
+		f, err := ghost.Create(dir, c.configs[i], c.hosts[i].State())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(f.Path()); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v: a journal holds a secret", info.Mode(), err)
+		}
+		c.step(i, kv.Input{Kind: kv.InputTimer})
+	}
+	lives, err := ghost.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for _, l := range lives {
+		got = append(got, uint64(l.Header.Config.Me)<<8|l.Header.From)
+	}
+	if !reflect.DeepEqual(got, []uint64{1 << 8, 1<<8 | 1, 2 << 8}) {
+		t.Errorf("lives %x", got)
+	}
+	if _, err := ghost.ReadDir(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+// TestAFailureToWriteStops: a failure sticks, and every Flush from then on tells it.
+func TestAFailureToWriteStops(t *testing.T) {
+	c := newCluster(t, 1, testLimits)
+	f, err := ghost.Create(t.TempDir(), c.configs[0], c.hosts[0].State())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.Observe(0, 1, kv.Input{Kind: kv.InputTimer}, &kv.Effects{})
+	for range 2 {
+		if err := f.Flush(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	c := newCluster(b, 1, testLimits)
+	f, err := ghost.Create(b.TempDir(), c.configs[0], c.hosts[0].State())
+	if err != nil {
+		b.Fatal(err)
+	}
+	value := make([]byte, 128)
+	in := kv.Input{Kind: kv.InputPacket, Packet: kv.Packet{Msg: &marshal.SetRequest{Key: "user:12345", Value: value}}}
+	out := &kv.Effects{Packets: []kv.Packet{{Msg: &marshal.SetReply{}}}}
+	b.ReportAllocs()
+	for i := range b.N {
+		f.Observe(kv.Time(i), uint64(i+1), in, out)
+		if i%16 == 0 {
+			if err := f.Flush(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
