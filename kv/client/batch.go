@@ -1,15 +1,39 @@
 package client
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
-// A Batch is a list of gets and writes that are sent together. It is not atomic:
-// each item succeeds or fails by itself, and items run in no particular order,
-// also those of one key. A Batch is for one goroutine.
-type Batch struct{ items []Result }
+const (
+	// batchOps and batchBytes bound what a batch has on its way at one time: beyond
+	// them its items wait for others to be answered. A host takes 4,096 writes of a
+	// session at once, and a socket's buffer a few megabytes.
+	batchOps   = 1024
+	batchBytes = 8 << 20
+)
 
-// A Result is what became of one item of a batch.
+// A Batch is a list of gets and writes that are sent together and split by
+// owner. It is not atomic: each item succeeds or fails by itself, and items run
+// in no particular order, those of one key included. A Batch is for one
+// goroutine at a time.
+type Batch struct {
+	c       *Client
+	items   []item
+	results []Result
+	waiter  *waiter
+}
+
+// An item is a request of a batch; err says that it cannot be sent.
+type item struct {
+	op  op
+	key []byte
+	err error
+}
+
+// A Result is what became of one item of a batch, as Get, Put or Delete say it.
 type Result struct {
-	// Entry is what a Get found; Key is set in any case.
+	// Entry is what a Get found. Its Key is set in any case.
 	Entry Entry
 	// Version is the new version that a Put made.
 	Version uint64
@@ -17,24 +41,104 @@ type Result struct {
 }
 
 // Batch returns an empty batch.
-func (c *Client) Batch() *Batch { return &Batch{} }
+func (c *Client) Batch() *Batch { return &Batch{c: c, waiter: newWaiter()} }
 
 // Len returns the number of items.
 func (b *Batch) Len() int { return len(b.items) }
 
-// Get adds a read of key. The batch keeps key until Do returns.
-func (b *Batch) Get(key []byte) {}
+// Get adds a read of key. The batch uses key until Do has returned.
+func (b *Batch) Get(key []byte) {
+	b.add(item{op: op{kind: opGet}, key: key, err: checkKey("get", key)})
+}
 
-// Put adds a write. The batch keeps key and value until Do returns.
-func (b *Batch) Put(key, value []byte, conds ...Condition) {}
+// Put adds a write. The batch uses key and value until Do has returned.
+func (b *Batch) Put(key, value []byte, conds ...Condition) {
+	it := item{op: op{kind: opSet, value: value}, key: key, err: checkPut(key, value)}
+	if it.err == nil {
+		if it.op.cond, it.err = combine(conds); it.err != nil {
+			it.err = fmt.Errorf("put %s: %w", show(key), it.err)
+		}
+	}
+	b.add(it)
+}
 
-// Delete adds a removal. The batch keeps key until Do returns.
-func (b *Batch) Delete(key []byte, conds ...Condition) {}
+// Delete adds a removal. The batch uses key until Do has returned.
+func (b *Batch) Delete(key []byte, conds ...Condition) {
+	it := item{op: op{kind: opSet, remove: true}, key: key, err: checkKey("delete", key)}
+	if it.err == nil {
+		if it.op.cond, it.err = combine(conds); it.err != nil {
+			it.err = fmt.Errorf("delete %s: %w", show(key), it.err)
+		}
+	}
+	b.add(it)
+}
+
+func (b *Batch) add(it item) {
+	it.op.key = alias(it.key)
+	b.items = append(b.items, it)
+}
 
 // Reset empties the batch, so that it can be filled and done again.
-func (b *Batch) Reset() { b.items = b.items[:0] }
+func (b *Batch) Reset() {
+	clear(b.items)
+	b.items = b.items[:0]
+}
 
-// Do sends all items, waits for all of their answers, and returns one result
-// for each, in the order in which they were added. The results are valid until
-// the next Reset or Do.
-func (b *Batch) Do(ctx context.Context) []Result { return b.items }
+// Do sends all items, waits until each is answered or given up, and returns one
+// result for each, in the order in which they were added. A large batch is sent
+// bit by bit, as answers come in. The results are valid until the next Do; the
+// values in them are the caller's own. A batch may be done once between Resets.
+func (b *Batch) Do(ctx context.Context) []Result {
+	for next := 0; next < len(b.items); {
+		next = b.start(ctx, next)
+		b.c.await(b.waiter)
+	}
+	b.results = b.results[:0]
+	for i := range b.items {
+		b.results = append(b.results, b.items[i].result())
+	}
+	return b.results
+}
+
+// start starts items from the given one on, up to the bounds, and returns the
+// first that it did not start. The waiter is then ready when half of those that
+// are on their way are answered, or all if there are no more items.
+func (b *Batch) start(ctx context.Context, next int) int {
+	c := b.c
+	err := ctx.Err()
+	c.mu.Lock()
+	now := c.clock.now()
+	bytes := 0
+	for ; next < len(b.items) && b.waiter.left < batchOps && bytes < batchBytes; next++ {
+		it := &b.items[next]
+		it.op = op{kind: it.op.kind, key: it.op.key, value: it.op.value, remove: it.op.remove, cond: it.op.cond}
+		if it.op.err = err; err != nil || it.err != nil {
+			continue
+		}
+		bytes += len(it.op.value)
+		it.op.ctx, it.op.w = ctx, b.waiter
+		b.waiter.left++
+		c.start(now, &it.op)
+	}
+	b.waiter.enough = 0
+	if next < len(b.items) {
+		b.waiter.enough = b.waiter.left / 2
+	}
+	b.waiter.ready = b.waiter.left <= b.waiter.enough
+	busy := c.engine.live.len > b.waiter.left
+	c.mu.Unlock()
+	c.flush(busy)
+	return next
+}
+
+func (it *item) result() Result {
+	r := Result{Entry: Entry{Key: it.key}, Err: it.err}
+	switch {
+	case it.err != nil:
+	case it.op.kind == opGet:
+		r.Entry, r.Err = it.op.entry(it.key)
+	default:
+		r.Version, r.Err = it.op.written(it.key)
+	}
+	return r
+}

@@ -84,3 +84,24 @@ func (e *NoAnswerError) Error() string {
 	}
 	return fmt.Sprintf("host %d does not answer", e.Host)
 }
+
+var errOtherLife = errors.New("the host has forgotten the session")
+
+// A callError joins the reasons for which a request ended without an answer, the
+// one that decides first.
+type callError struct{ reasons []error }
+
+// Error lists the reasons.
+func (e *callError) Error() string {
+	text := ""
+	for i, err := range e.reasons {
+		if i > 0 {
+			text += ": "
+		}
+		text += err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the reasons, for errors.Is and errors.As.
+func (e *callError) Unwrap() []error { return e.reasons }

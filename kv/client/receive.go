@@ -1,0 +1,194 @@
+package client
+
+import (
+	"net/netip"
+	"time"
+
+	"ironkv/marshal"
+)
+
+// receive takes a message from an address. What no op of that host waits for is
+// dropped: late copies, and strangers' inventions.
+func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Message) {
+	h := e.byAddr[src]
+	if h == nil {
+		return
+	}
+	h.opening.silent = 0
+	switch m := m.(type) {
+	case *marshal.GetReply:
+		if o := e.answered(now, h, m.RequestHeader, opGet); o != nil {
+			o.found, o.version = m.Found, m.Version
+			if m.Found {
+				o.out = append(make([]byte, 0, len(m.Value)), m.Value...)
+			}
+			e.finish(now, o)
+		}
+	case *marshal.SetReply:
+		if o := e.answered(now, h, m.RequestHeader, opSet); o != nil {
+			o.result, o.version = m.Result, m.Version
+			e.finish(now, o)
+		}
+	case *marshal.ScanReply:
+		if o := e.answered(now, h, m.RequestHeader, opScan); o != nil {
+			o.page1 = copyPage(m)
+			e.finish(now, o)
+		}
+	case *marshal.OrderReply:
+		o := e.answered(now, h, m.RequestHeader, opShard)
+		if o == nil {
+			o = e.answered(now, h, m.RequestHeader, opOrder)
+		}
+		e.reply(now, o, m)
+	case *marshal.MovesReply:
+		e.reply(now, e.answered(now, h, m.RequestHeader, opMoves), m)
+	case *marshal.StatusReply:
+		e.reply(now, e.answered(now, h, m.RequestHeader, opStatus), m)
+	case *marshal.AuditReply:
+		e.reply(now, e.answered(now, h, m.RequestHeader, opAudit), m)
+	case *marshal.Redirect:
+		if o := h.find(m.RequestHeader); o != nil {
+			e.redirected(now, o, m)
+		}
+	case *marshal.Refusal:
+		e.refused(now, h, m)
+	case *marshal.CookieReply:
+		e.cookie(now, h, m)
+	case *marshal.Opened:
+		e.opened(now, h, m)
+	case *marshal.Hello, *marshal.Open, *marshal.CloseRequest, *marshal.GetRequest, *marshal.SetRequest,
+		*marshal.ScanRequest, *marshal.Shard, *marshal.MoveOrder, *marshal.MovesRequest, *marshal.StatusRequest,
+		*marshal.AuditRequest, *marshal.Greet, *marshal.Mismatch, *marshal.Propose, *marshal.Consent,
+		*marshal.Single, *marshal.Ack:
+		// Hosts send these to hosts, or clients to hosts.
+	}
+}
+
+// find returns the op that waits at h under this session and number, or nil.
+func (h *host) find(rh marshal.RequestHeader) *op {
+	s := h.current
+	if s == nil || s.id != rh.Session {
+		if s = h.sessions[rh.Session]; s == nil {
+			return nil
+		}
+	}
+	if rh.Number >= firstRead {
+		return s.reads[rh.Number]
+	}
+	return s.writes[rh.Number]
+}
+
+// answered returns the op of this kind that an answer is for, and learns from
+// the time that it took.
+func (e *engine) answered(now time.Duration, h *host, rh marshal.RequestHeader, kind opKind) *op {
+	o := h.find(rh)
+	if o == nil || o.kind != kind {
+		return nil
+	}
+	o.heard(now)
+	return o
+}
+
+// heard notes that o's host has answered it.
+func (o *op) heard(now time.Duration) {
+	s := o.session
+	s.touched = max(s.touched, o.first)
+	if o.sent == 1 && o.refusals == 0 && len(o.value) <= bulkBytes {
+		o.host.rtt.sample(now - o.first)
+	}
+}
+
+// reply ends o with a copy of its answer.
+func (e *engine) reply(now time.Duration, o *op, m marshal.Message) {
+	if o != nil {
+		o.reply = marshal.Clone(m)
+		e.finish(now, o)
+	}
+}
+
+// redirected follows a redirect. It is a recorded answer, so it closes the
+// number, and the op is tried elsewhere under another.
+func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
+	if o.target != 0 {
+		return // no host redirects what is asked of a host by name
+	}
+	o.heard(now)
+	if hook := e.observer.Redirected; hook != nil {
+		hook(o.host.id, m.Owner)
+	}
+	from := o.host.id
+	e.leave(now, o)
+	o.redirects++
+	o.hint = m.Hint
+	if e.host(m.Owner) == nil || o.redirects > maxRedirects {
+		o.state, o.sent, o.refusals = opPausing, 0, 0
+		cause := errManyRedirects
+		if o.redirects <= maxRedirects {
+			cause = ErrUnknownHost
+		}
+		e.giveUp(now, o, cause)
+		return
+	}
+	if m.Range.Contains(o.routeKey()) {
+		e.route.learn(now, m.Range, m.Owner, m.Hint)
+	}
+	o.sent, o.refusals, o.lost = 0, 0, 0
+	if o.redirects > directRedirects || m.Owner == from {
+		e.pause(now, o, o.redirects-directRedirects)
+		return
+	}
+	e.place(now, o)
+}
+
+// refused notes that a host could not answer. It closes no number: the same one
+// is tried again at the same host, later.
+func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
+	if hook := e.observer.Refused; hook != nil {
+		hook(h.id, m.Reason)
+	}
+	if m.Session == (marshal.SessionID{}) {
+		e.refusedOpening(now, h, m.Reason)
+		return
+	}
+	o := h.find(m.RequestHeader)
+	if o == nil {
+		return
+	}
+	switch m.Reason {
+	case marshal.UnknownSession:
+		e.lose(now, o.session)
+	case marshal.UnknownCut:
+		o.err = errUnknownCut
+		e.finish(now, o)
+	case marshal.NotServing, marshal.HoldTimedOut, marshal.TooManyHolds, marshal.BeyondWindow,
+		marshal.DiskFull, marshal.Overloaded, marshal.TooManySessions:
+		o.refusals++
+		o.refusal = m.Reason
+		o.due = now + e.backoff(o.refusals)
+	}
+}
+
+// copyPage copies a page out of the datagram into memory of its own: one piece
+// for all of its bytes, one for its entries.
+func copyPage(m *marshal.ScanReply) page {
+	p := page{covered: m.Covered.Clone(), keys: m.Keys, bytes: m.Bytes}
+	if len(m.Entries) == 0 {
+		return p
+	}
+	total := 0
+	for i := range m.Entries {
+		total += len(m.Entries[i].Key) + len(m.Entries[i].Value)
+	}
+	slab := make([]byte, 0, total)
+	cut := func(from int) []byte { return slab[from:len(slab):len(slab)] }
+	p.entries = make([]Entry, len(m.Entries))
+	for i := range m.Entries {
+		in, at := &m.Entries[i], len(slab)
+		slab = append(slab, in.Key...)
+		p.entries[i] = Entry{Key: cut(at), Version: uint64(in.Version)}
+		at = len(slab)
+		slab = append(slab, in.Value...)
+		p.entries[i].Value = cut(at)
+	}
+	return p
+}
