@@ -1,8 +1,7 @@
 package marshal
 
-// Append appends m's bytes to b and returns the longer slice. It takes no
-// memory but for b's growth, and keeps nothing of m. The bytes are one msgpack array: the message's code, then
-// its fields in the order of their declaration, headers first.
+// Append appends m's bytes to b and returns the longer slice. It takes no memory
+// but for b's growth, and keeps nothing of m.
 //
 // Fields that have no meaning beside others are not written and decode as zero:
 // the value of a removal, the value of what was not found, the version of a

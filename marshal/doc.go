@@ -14,4 +14,14 @@
 // as it is; who keeps one longer clones it.
 //
 // The package may be imported by everything above delegation; it does no I/O.
+//
+// # Format
+//
+// A message is one msgpack array: its code, then its fields in the order of their
+// declaration, headers first and structs flat. Numbers take their shortest form;
+// ids, keys and values are bin, texts are str. A bound is nil for −∞, true for +∞,
+// else bin. A hint is an array of three, or nil. A list is an array of its items'
+// elements, flat. What is absent is nil: the value of a removal or of a key that
+// was not found, the condition that is not set. There is one encoding of each
+// message and no other is read; testdata/golden.txt has an example of each.
 package marshal

@@ -130,6 +130,7 @@ func TestOnlyTheShortestEncodingIsRead(t *testing.T) {
 		{"32 bytes by str 8", text, data("d920", 32), FaultNone},
 		{"255 bytes by str 16", text, data("da00ff", 255), FaultNotCanonical},
 		{"256 bytes by str 16", text, data("da0100", 256), FaultNone},
+		{"text without its length", text, "da01", FaultTruncated},
 		{"text as bytes", text, "c4016b", FaultType},
 		{"15 elements", list, data("9f", 15), FaultNone},
 		{"15 elements by array 16", list, data("dc000f", 15), FaultNotCanonical},
@@ -145,6 +146,33 @@ func TestOnlyTheShortestEncodingIsRead(t *testing.T) {
 		r := &reader{b: b}
 		if c.read(r); r.fault != c.want {
 			t.Errorf("%s: %v, want %v", c.name, r.fault, c.want)
+		}
+	}
+}
+
+// Where one form ends and the next begins, the writer chooses as the reader wants.
+func TestTheShortestEncodingIsWritten(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 31, 32, 127, 128, 255, 256, 65535, 65536} {
+		for _, v := range []uint64{uint64(n), 1<<32 - 1, 1 << 32, 1<<64 - 1} {
+			r := &reader{b: appendUint(nil, v)}
+			if got := r.uint("f"); got != v || r.end("") != nil {
+				t.Errorf("the number %d: %d, %v", v, got, r.end(""))
+			}
+		}
+		data := strings.Repeat("b", n)
+		r := &reader{b: appendBin(nil, data)}
+		if got := r.bin("f", MaxValueBytes); string(got) != data || r.end("") != nil {
+			t.Errorf("%d bytes: %d, %v", n, len(got), r.end(""))
+		}
+		if n <= MaxTextBytes {
+			r = &reader{b: appendText(nil, data)}
+			if got := r.text("f", MaxTextBytes); got != data || r.end("") != nil {
+				t.Errorf("a text of %d bytes: %d, %v", n, len(got), r.end(""))
+			}
+		}
+		r = &reader{b: appendList(nil, n, 1)}
+		if got := r.list("f", 1, 0, MaxEntries); got != n || r.end("") != nil {
+			t.Errorf("a list of %d: %d, %v", n, got, r.end(""))
 		}
 	}
 }
