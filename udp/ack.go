@@ -42,6 +42,7 @@ func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
 	if f.ranges != 0 {
 		tr.progress = now
 	}
+	p.silences = 0
 	p.timerAt = now + p.rtt.current()
 	t.findLost(p)
 	t.markDirty(p)
@@ -183,6 +184,7 @@ func (t *Transport) timeout(now time.Duration, p *peer) {
 	p.recovery = p.nextSeq
 	p.win.silent(p.datagram)
 	p.rtt.backOff()
+	t.suspect(now, p)
 	p.timerAt = now + p.rtt.current()
 	t.markDirty(p)
 }

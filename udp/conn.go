@@ -19,6 +19,9 @@ const (
 	socketBuffer = 4 << 20
 	// sendRetry is how soon datagrams that the socket had no room for are tried again.
 	sendRetry = time.Millisecond
+	// flushRounds is how often one goroutine sends for others before it passes that on, so that
+	// nobody is kept from his own work.
+	flushRounds = 8
 	// never stands for no deadline.
 	never = time.Duration(1<<63 - 1)
 )
@@ -144,7 +147,12 @@ func (c *Conn) Send(dst netip.AddrPort, msg []byte, mode Mode) error {
 // that the network refuses are lost, which is no error; net.ErrClosed is the only one.
 func (c *Conn) Flush() error {
 	c.wanted.Store(true)
-	for c.wanted.Load() && c.sending.TryLock() {
+	for round := 0; c.wanted.Load() && c.sending.TryLock(); round++ {
+		if round == flushRounds {
+			c.sending.Unlock()
+			go func() { _ = c.Flush() }() // an error is a closed socket, of which everybody learns
+			break
+		}
 		c.wanted.Store(false)
 		err := c.flush()
 		c.sending.Unlock()
@@ -162,35 +170,42 @@ func (c *Conn) Flush() error {
 	return nil
 }
 
-// flush moves datagrams from the transport to the socket. The caller holds sending.
+// flush moves datagrams from the transport to the socket, those first for which there was no room
+// before. The caller holds sending.
 func (c *Conn) flush() error {
-	for {
-		if c.sentTo == len(c.unsent) {
-			c.mu.Lock()
-			c.transport.recycle(c.unsent)
-			c.unsent = c.transport.take(c.Now(), c.unsent[:0])
-			c.mu.Unlock()
-			c.sentTo = 0
-			if c.faults != nil {
-				c.disturb()
-			}
-			if len(c.unsent) == 0 {
-				c.blocked.Store(false)
-				return nil
-			}
-		}
-		result := c.sock.write(c.unsent[c.sentTo:])
-		c.sentTo += result.done
-		c.refused.Add(uint64(result.refused))
-		c.sends.Add(uint64(result.calls))
-		if result.err != nil {
-			return result.err
-		}
-		if c.sentTo < len(c.unsent) {
-			c.blocked.Store(true)
-			return nil
+	if c.sentTo < len(c.unsent) {
+		if err := c.write(); err != nil || c.blocked.Load() {
+			return err
 		}
 	}
+	c.mu.Lock()
+	c.unsent = c.transport.take(c.Now(), c.unsent)
+	c.mu.Unlock()
+	if c.faults != nil {
+		c.disturb()
+	}
+	if len(c.unsent) == 0 {
+		return nil
+	}
+	return c.write()
+}
+
+// write gives unsent to the socket, as much as it takes. The caller holds sending.
+func (c *Conn) write() error {
+	result := c.sock.write(c.unsent[c.sentTo:])
+	c.sentTo += result.done
+	c.refused.Add(uint64(result.refused))
+	c.sends.Add(uint64(result.calls))
+	left := c.sentTo < len(c.unsent)
+	c.blocked.Store(left)
+	if left || result.err != nil {
+		return result.err
+	}
+	c.mu.Lock()
+	c.transport.recycle(c.unsent)
+	c.mu.Unlock()
+	c.unsent, c.sentTo = c.unsent[:0], 0
+	return nil
 }
 
 // Receive waits for at least one datagram, takes a batch of those that are there, calls deliver for

@@ -265,3 +265,42 @@ func TestStrayDatagramsAreCounted(t *testing.T) {
 		t.Errorf("counted %v", s.Drops)
 	}
 }
+
+// TestReceivingDoesNotDependOnSending: while a sender is stuck in the socket, messages are received and
+// what should be sent waits; whatever a full socket left is sent by the next Receive.
+func TestReceivingDoesNotDependOnSending(t *testing.T) {
+	a, b := listen(t, Config{}), listen(t, Config{})
+	b.Classify(a.LocalAddr(), Peer)
+	a.sending.Lock()
+	for i := range 3 {
+		_ = b.Send(a.LocalAddr(), []byte{byte(i)}, Reliable)
+		_ = b.Flush()
+		if got := receiveOne(t, a); got[0] != byte(i) {
+			t.Fatalf("got %v", got)
+		}
+		_ = a.Send(b.LocalAddr(), []byte("answer"), Once)
+		if err := a.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := a.Stats().Sends; n != 0 {
+		t.Fatalf("%d sends past a stuck sender", n)
+	}
+	// The stuck sender leaves: the socket had no room for what it had.
+	a.mu.Lock()
+	a.unsent = a.transport.take(a.Now(), a.unsent)
+	a.mu.Unlock()
+	a.blocked.Store(true)
+	a.sending.Unlock()
+	if _, err := a.Receive(time.Now().Add(time.Millisecond), func(netip.AddrPort, []byte) {}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	for got := 0; got < 3; {
+		if _, err := b.Receive(time.Now().Add(patience), func(_ netip.AddrPort, msg []byte) { got++ }); err != nil {
+			t.Fatalf("%d of 3 answers: %v", got, err)
+		}
+	}
+	if a.blocked.Load() || len(a.unsent) != 0 {
+		t.Error("something is still unsent")
+	}
+}

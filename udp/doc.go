@@ -46,9 +46,14 @@
 //	3 acknowledgement  nonce 8 and id varint of the transmission, count 1 (at most 32), then per range
 //	                 the gap since the end of the range before and the length, both varint;
 //	                 count 0 acknowledges the whole message
+//	4 ping           none; asks for a sign of life
+//	5 pong           none; the answer
 //
 // A datagram with anything else in it, trailing bytes included, is dropped whole, before anything in
 // it is used or allocated for.
+//
+// Where fragments are lost again and again while pings are answered, the path swallows what is as large
+// as that: datagrams become smaller, and larger ones are tried again later.
 //
 // A transmission is named by (address and nonce of its sender, id). Ids count up and are never used
 // twice in one run for one destination; the nonce tells runs apart. So no fragment from before a
@@ -59,8 +64,8 @@
 // # Sources
 //
 // RFC 6298 (retransmission timer, with Karn's rule), RFC 5681 and RFC 6928 (congestion window),
-// RFC 9002 (loss by later acknowledgements, pacing), RFC 6479 (window of remembered ids), RFC 3720
-// (CRC-32C). The paper's network may lose, delay, duplicate and reorder packets
+// RFC 9002 (loss by later acknowledgements, pacing), RFC 6479 (window of remembered ids), RFC 8899
+// (paths that swallow large datagrams), RFC 3720 (CRC-32C). The paper's network may lose, delay, duplicate and reorder packets
 // (ironfleet/src/Dafny/Distributed/Common/Framework/Environment.s.dfy); this package gives the layers above a
 // network of that kind for messages of any size.
 package udp

@@ -11,6 +11,7 @@ type peer struct {
 	addr       netip.AddrPort
 	class      Class
 	datagram   int // greatest datagram sent there, bytes
+	ceiling    int // what datagram is while the path lets it pass
 	prev, next *peer
 
 	// spokeFirst is whether the state was made by a datagram from there, and credit the bytes that
@@ -91,7 +92,7 @@ func (t *Transport) obtain(addr netip.AddrPort, spokeFirst bool) *peer {
 		t.drop(t.lists[Stranger].last)
 	}
 	p := t.newPeer()
-	p.addr, p.datagram, p.spokeFirst = addr, t.cfg.Datagram, spokeFirst
+	p.addr, p.datagram, p.ceiling, p.spokeFirst = addr, t.cfg.Datagram, t.cfg.Datagram, spokeFirst
 	p.nextID = t.idFloor
 	t.peers[addr] = p
 	t.lists[Stranger].push(p)

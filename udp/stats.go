@@ -78,6 +78,8 @@ type Stats struct {
 	FragmentsIn, FragmentsOut uint64
 	// Retransmissions counts fragments sent again; Timeouts the times a timer had to say so.
 	Retransmissions, Timeouts uint64
+	// Narrowed counts how often a path turned out to swallow datagrams of the size it was used with.
+	Narrowed uint64
 	// AcksIn and AcksOut count acknowledgement frames.
 	AcksIn, AcksOut uint64
 	// Reassembling is the memory, in bytes, now held for unfinished messages; Queued the bytes now

@@ -37,6 +37,7 @@ type sender struct {
 	timerAt time.Duration // when silence counts as loss; meaningful while flying is not empty
 	paceAt  time.Duration // when the pacer lets the next fragment go; zero: not waiting for it
 	active  bool          // is in Transport.active
+	path
 }
 
 // flight is one sending of one fragment.
@@ -125,6 +126,7 @@ func (t *Transport) begin(now time.Duration, p *peer) *transmission {
 	if len(p.flying) == 0 {
 		p.timerAt = now + p.rtt.current()
 	}
+	p.widen(now)
 	tr.id = p.nextID
 	p.nextID++
 	p.cut(tr)
@@ -146,30 +148,6 @@ func (p *peer) cut(tr *transmission) {
 	}
 	clear(tr.fragments)
 	tr.unsent, tr.missing, tr.probed = 0, n, false
-}
-
-// recut begins all of p's transmissions that no longer fit its path again, under new ids.
-func (t *Transport) recut(now time.Duration, p *peer) {
-	fits := p.datagram - headerSize - fragmentOverhead
-	var again []*transmission
-	for i := 0; i < len(p.flying); {
-		if tr := p.flying[i]; tr.size > fits && len(tr.msg) > fits {
-			t.land(p, i)
-			again = append(again, tr)
-		} else {
-			i++
-		}
-	}
-	for p.waiting.len() > 0 {
-		again = append(again, p.waiting.pop())
-	}
-	for _, tr := range again {
-		t.serial++
-		tr.serial = t.serial
-		p.waiting.push(tr)
-	}
-	p.timerAt = now + p.rtt.current()
-	t.markDirty(p)
 }
 
 // land takes the transmission at index i of flying out of it, and its fragments out of the window.

@@ -75,19 +75,11 @@ func (t *Transport) Classify(addr netip.AddrPort, c Class) {
 func (t *Transport) SetDatagram(addr netip.AddrPort, bytes int) {
 	p := t.obtain(unmap(addr), false)
 	bytes = clampDatagram(bytes)
-	if bytes == p.datagram {
-		return
+	if bytes == p.ceiling {
+		return // what was found out about the path since stays
 	}
-	t.seal(p)
-	smaller := bytes < p.datagram
-	p.datagram = bytes
-	if smaller && p.active {
-		now := p.heardAt
-		if len(p.flying) > 0 {
-			now = max(now, p.flying[len(p.flying)-1].progress)
-		}
-		t.recut(now, p)
-	}
+	p.ceiling = bytes
+	t.resize(p, bytes)
 }
 
 // Forget drops all that is known of an address, and all that is queued for it but not yet taken by
@@ -137,6 +129,9 @@ func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []by
 			t.receiveFragment(now, p, nonce, &f)
 		case frameAck:
 			t.receiveAck(now, p, &f)
+		case framePing:
+			p.pongDue = true
+			t.markDirty(p)
 		}
 	}
 }
@@ -277,6 +272,7 @@ func (t *Transport) Flush(now time.Duration, emit func(dst netip.AddrPort, datag
 // take appends every datagram that may leave now to list, which owns them until recycle.
 func (t *Transport) take(now time.Duration, list []outgoing) []outgoing {
 	for _, p := range t.dirty {
+		t.fillSigns(p)
 		t.fillAcks(p)
 		if p.active {
 			t.fillFragments(now, p)

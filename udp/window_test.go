@@ -181,3 +181,33 @@ func TestPathThatNarrows(t *testing.T) {
 		t.Errorf("%d messages arrived", len(b.got))
 	}
 }
+
+// TestPathThatSwallowsLargeDatagrams: nobody says what size passes, and the message arrives; a
+// destination that is merely silent does not make datagrams small.
+func TestPathThatSwallowsLargeDatagrams(t *testing.T) {
+	cfg := Config{Datagram: MaxDatagram}
+	for _, mtu := range []int{1400, MinDatagram} {
+		w := newWorld(t, 1, FaultRates{MTU: mtu, Delay: time.Millisecond}, cfg, cfg).introduce()
+		a, b := w.nodes[0], w.nodes[1]
+		_ = a.Send(w.now, b.addr, []byte("a short one passes"), Reliable)
+		_ = a.Send(w.now, b.addr, make([]byte, 100_000), Once)
+		w.run(30*time.Second, w.quiet)
+		if len(b.got) != 2 {
+			t.Errorf("MTU %d: %d messages arrived", mtu, len(b.got))
+		}
+		w.net.Set(FaultRates{Delay: time.Millisecond})
+		w.now += widenMost
+		_ = a.Send(w.now, b.addr, make([]byte, 100_000), Once)
+		before := a.Stats().FragmentsOut
+		w.run(time.Second, w.quiet)
+		if n := a.Stats().FragmentsOut - before; n != 2 {
+			t.Errorf("MTU %d: the full size was not tried again: %d fragments", mtu, n)
+		}
+	}
+	w := newWorld(t, 1, FaultRates{Drop: 1}, cfg, cfg).introduce()
+	_ = w.nodes[0].Send(w.now, w.nodes[1].addr, make([]byte, 100_000), Once)
+	w.run(time.Minute, w.quiet)
+	if n := w.nodes[0].Stats().Narrowed; n != 0 {
+		t.Errorf("datagrams to a silent destination became smaller %d times", n)
+	}
+}

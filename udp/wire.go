@@ -16,6 +16,8 @@ const (
 	frameMessage  = 1
 	frameFragment = 2
 	frameAck      = 3
+	framePing     = 4
+	framePong     = 5
 
 	// fragmentOverhead is the greatest size, in bytes, of a fragment frame without its data: kind,
 	// id, offset, total, checksum, length (below 64 KiB).
@@ -94,6 +96,8 @@ func decodeFrame(f *frame, b []byte, maxMessage int) (rest []byte, drop Drop) {
 		return rest, dropNone
 	case frameAck:
 		return decodeAck(f, b)
+	case framePing, framePong:
+		return b, dropNone
 	}
 	return nil, DropFrame
 }
