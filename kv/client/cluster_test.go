@@ -1,0 +1,207 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"ironkv/delegation"
+	"ironkv/kv/client"
+	"ironkv/kv/cluster"
+	"ironkv/marshal"
+)
+
+func dial(t testing.TB, c *cluster.Cluster, opts ...client.Option) *client.Client {
+	t.Helper()
+	cl, err := client.Dial(t.Context(), c.Addrs(), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cl.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cl
+}
+
+func TestReadWrite(t *testing.T) {
+	c := dial(t, cluster.Start(t, 3))
+	ctx := t.Context()
+	if _, err := c.Get(ctx, []byte("a")); !errors.Is(err, client.ErrNotFound) {
+		t.Fatalf("get of an absent key: %v", err)
+	}
+	if err := c.Delete(ctx, []byte("a")); !errors.Is(err, client.ErrNotFound) {
+		t.Fatalf("delete of an absent key: %v", err)
+	}
+	v1, err := c.Put(ctx, []byte("a"), []byte("1"), client.IfAbsent())
+	if err != nil || v1 == 0 {
+		t.Fatalf("put if absent: version %d, %v", v1, err)
+	}
+	if _, err := c.Put(ctx, []byte("a"), []byte("2"), client.IfAbsent()); !errors.Is(err, client.ErrConditionFailed) {
+		t.Fatalf("put if absent of a present key: %v", err)
+	}
+	if _, err := c.Put(ctx, []byte("a"), []byte("2"), client.IfVersion(v1+1)); !errors.Is(err, client.ErrConditionFailed) {
+		t.Fatalf("put of another version: %v", err)
+	}
+	v2, err := c.Put(ctx, []byte("a"), []byte{}, client.IfVersion(v1))
+	if err != nil || v2 <= v1 {
+		t.Fatalf("put if version: version %d after %d, %v", v2, v1, err)
+	}
+	e, err := c.Get(ctx, []byte("a"))
+	if err != nil || e.Value == nil || len(e.Value) != 0 || e.Version != v2 || string(e.Key) != "a" {
+		t.Fatalf("get of the empty value: %+v, %v", e, err)
+	}
+	if err := c.Delete(ctx, []byte("a"), client.IfVersion(v1)); !errors.Is(err, client.ErrConditionFailed) {
+		t.Fatalf("delete of another version: %v", err)
+	}
+	if err := c.Delete(ctx, []byte("a"), client.IfVersion(v2)); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	v3, err := c.Put(ctx, []byte("a"), []byte("3"))
+	if err != nil || v3 <= v2 {
+		t.Fatalf("put after delete: version %d after %d, %v", v3, v2, err)
+	}
+}
+
+// TestSizes: every length from the least to the greatest passes, and what is
+// beyond fails at once, without harm to the session.
+func TestSizes(t *testing.T) {
+	c := dial(t, cluster.Start(t, 1))
+	ctx := t.Context()
+	for _, key := range []int{1, marshal.MaxKeyBytes} {
+		for _, value := range []int{0, 1, 1 << 10, 60 << 10, 70 << 10, 1 << 20, marshal.MaxValueBytes} {
+			k, v := bytes.Repeat([]byte{0xff}, key), bytes.Repeat([]byte{byte(value)}, value)
+			if _, err := c.Put(ctx, k, v); err != nil {
+				t.Fatalf("put of %d and %d bytes: %v", key, value, err)
+			}
+			e, err := c.Get(ctx, k)
+			if err != nil || !bytes.Equal(e.Value, v) {
+				t.Fatalf("get of %d and %d bytes: %d bytes, %v", key, value, len(e.Value), err)
+			}
+		}
+	}
+	for name, err := range map[string]error{
+		"key":   func() error { _, err := c.Get(ctx, make([]byte, marshal.MaxKeyBytes+1)); return err }(),
+		"value": func() error { _, err := c.Put(ctx, []byte("k"), make([]byte, marshal.MaxValueBytes+1)); return err }(),
+	} {
+		if !errors.Is(err, client.ErrTooLarge) {
+			t.Errorf("a %s that is too long: %v", name, err)
+		}
+	}
+	if _, err := c.Put(ctx, nil, nil); !errors.Is(err, client.ErrEmptyKey) {
+		t.Errorf("the empty key: %v", err)
+	}
+	if _, err := c.Put(ctx, []byte("k"), []byte("v")); err != nil {
+		t.Errorf("a put after refused ones: %v", err)
+	}
+}
+
+func key(i int) []byte { return fmt.Appendf(nil, "key-%05d", i) }
+
+// TestScanWhileMoving: a scan sees every key once, in order, while ranges move.
+func TestScanWhileMoving(t *testing.T) {
+	const keys = 3000
+	c := dial(t, cluster.Start(t, 3))
+	ctx := t.Context()
+	b := c.Batch()
+	for i := range keys {
+		b.Put(key(i), fmt.Appendf(nil, "value %d", i))
+	}
+	for i, r := range b.Do(ctx) {
+		if r.Err != nil || r.Version == 0 {
+			t.Fatalf("put %d: %+v", i, r)
+		}
+	}
+	stop := make(chan struct{})
+	var movers sync.WaitGroup
+	movers.Go(func() {
+		random := rand.New(rand.NewPCG(1, 2))
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			from := random.IntN(keys)
+			r, err := delegation.NewRange(delegation.At(delegation.Key(key(from))), delegation.At(delegation.Key(key(from+300))))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids, err := c.MoveShard(ctx, r, client.HostID(1+random.IntN(3)), client.Unlimited())
+			if err != nil {
+				t.Errorf("move: %v", err)
+				return
+			}
+			for _, id := range ids {
+				if m, err := c.WaitMove(ctx, id, nil); err != nil || m.Phase != marshal.MoveDone {
+					t.Errorf("wait for %v: %+v, %v", id, m, err)
+				}
+			}
+		}
+	})
+	for round := range 5 {
+		next := 0
+		for e, err := range c.Scan(ctx, delegation.All, client.PageSize(97, 0)) {
+			if err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			if !bytes.Equal(e.Key, key(next)) || string(e.Value) != fmt.Sprintf("value %d", next) {
+				t.Fatalf("round %d: got %q=%q, want %q", round, e.Key, e.Value, key(next))
+			}
+			next++
+		}
+		if next != keys {
+			t.Fatalf("round %d: %d keys, want %d", round, next, keys)
+		}
+	}
+	close(stop)
+	movers.Wait()
+	report, err := c.Audit(ctx)
+	if err != nil || len(report.Hosts) != 3 {
+		t.Fatalf("audit: %+v, %v", report, err)
+	}
+	n, size, err := c.Count(ctx, delegation.All)
+	if err != nil || n != keys || size == 0 {
+		t.Fatalf("count: %d keys, %d bytes, %v", n, size, err)
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, hosts := range []int{1} {
+		cl, err := cluster.New(context.Background(), hosts, cluster.Volatile())
+		if err != nil {
+			b.Fatal(err)
+		}
+		c := dial(b, cl)
+		value := make([]byte, 128)
+		for i := range 1000 {
+			if _, err := c.Put(b.Context(), key(i), value); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, callers := range []int{1, 16, 64, 256, 1024} {
+			b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+				b.ReportAllocs()
+				var g sync.WaitGroup
+				for w := range callers {
+					g.Go(func() {
+						for i := w; i < b.N; i += callers {
+							if _, err := c.Get(b.Context(), key(i%1000)); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				g.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1000, "kops/s")
+			})
+		}
+	}
+}
