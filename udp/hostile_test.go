@@ -222,3 +222,44 @@ func TestOldAcknowledgementsAreNothing(t *testing.T) {
 		t.Errorf("queued %d, drops %v", s.Queued, s.Drops)
 	}
 }
+
+// TestOneAddressHoldsOneGreatestMessage: whatever its class, an address has at most MaxMessage bytes
+// of unfinished messages, and a bounded number of them.
+func TestOneAddressHoldsOneGreatestMessage(t *testing.T) {
+	for _, class := range []Class{Stranger, Client, Peer} {
+		n := &node{Transport: NewTransport(Config{MaxMessage: 1 << 20, StrangerPool: 64 << 20})}
+		n.Classify(spoof(1), class)
+		for i := range 2 * maxAssemblies {
+			n.receive1(0, spoof(1), fragmentOf(1, uint64(i), 0, 300_000, 0, []byte("x")))
+		}
+		if p := n.find(spoof(1)); p.held > 1<<20 || p.held < 600_000 {
+			t.Errorf("a %v holds %d bytes", class, p.held)
+		}
+		n = &node{Transport: NewTransport(Config{StrangerPool: 64 << 20})}
+		n.Classify(spoof(1), class)
+		for i := range 2 * maxAssemblies {
+			n.receive1(0, spoof(1), fragmentOf(1, uint64(i), 0, 2, 0, []byte("x")))
+		}
+		if p := n.find(spoof(1)); len(p.assemblies) != maxAssemblies {
+			t.Errorf("a %v holds %d unfinished messages", class, len(p.assemblies))
+		}
+	}
+}
+
+// TestAcknowledgementsDueAreBounded: and what was not acknowledged is, when it is repeated.
+func TestAcknowledgementsDueAreBounded(t *testing.T) {
+	n := &node{Transport: NewTransport(Config{})}
+	n.Classify(address(0), Peer)
+	for i := range 2 * maxAcksDue {
+		n.receive1(0, address(0), fragmentOf(1, uint64(i), 0, 1, checksum([]byte("x")), []byte("x")))
+	}
+	n.Flush(0, func(netip.AddrPort, []byte) {})
+	if s := n.Stats(); s.AcksOut != maxAcksDue {
+		t.Errorf("%d acknowledgements in one flush", s.AcksOut)
+	}
+	n.receive1(0, address(0), fragmentOf(1, 2*maxAcksDue-1, 0, 1, checksum([]byte("x")), []byte("x")))
+	n.Flush(0, func(netip.AddrPort, []byte) {})
+	if s := n.Stats(); s.AcksOut != maxAcksDue+1 {
+		t.Error("a repetition is not acknowledged")
+	}
+}

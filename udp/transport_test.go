@@ -331,3 +331,36 @@ func TestSendErrors(t *testing.T) {
 		t.Errorf("%d bytes queued for all", s.Queued)
 	}
 }
+
+// TestWhatIsUnacknowledgedFitsTheReserve: a sender never has more unacknowledged than its receiver
+// keeps room for, in bytes and in messages, however much waits.
+func TestWhatIsUnacknowledgedFitsTheReserve(t *testing.T) {
+	cfg := Config{MaxMessage: 100_000}
+	for _, size := range []int{1, 10_000, 40_000, 100_000} {
+		w := newWorld(t, 1, FaultRates{Delay: time.Millisecond}, cfg, cfg).introduce()
+		a, b := w.nodes[0], w.nodes[1]
+		count := min(3*maxFlying, 3_000_000/size)
+		for range count {
+			if err := a.Send(w.now, b.addr, make([]byte, size), Reliable); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := a.find(b.addr)
+		w.run(time.Minute, func() bool {
+			sum := 0
+			for _, tr := range p.flying {
+				sum += len(tr.msg)
+			}
+			if sum > cfg.MaxMessage || sum != p.flyingSum || len(p.flying) > maxFlying {
+				t.Fatalf("%d messages of %d bytes are unacknowledged", len(p.flying), size)
+			}
+			if len(p.flying) > 0 && p.nextID-p.flying[0].id > maxFlying {
+				t.Fatal("ids in flight lie too far apart")
+			}
+			return w.quiet()
+		})
+		if len(b.got) != count || a.Stats().Retransmissions != 0 || b.Stats().Drops[DropPeerRoom] != 0 {
+			t.Errorf("size %d: %d of %d arrived, %d repeated", size, len(b.got), count, a.Stats().Retransmissions)
+		}
+	}
+}

@@ -211,3 +211,40 @@ func TestPathThatSwallowsLargeDatagrams(t *testing.T) {
 		t.Errorf("datagrams to a silent destination became smaller %d times", n)
 	}
 }
+
+// TestRefusedMessageIsGivenUp: a destination that is alive and never takes a message, here since it is
+// set to take less, does not keep its sender busy for ever.
+func TestRefusedMessageIsGivenUp(t *testing.T) {
+	w := newWorld(t, 1, FaultRates{Delay: time.Millisecond}, Config{}, Config{MaxMessage: 10_000}).introduce()
+	a, b := w.nodes[0], w.nodes[1]
+	_ = a.Send(w.now, b.addr, make([]byte, 20_000), Reliable)
+	for until := w.now + 2*maxRefusals*DefaultGiveUp; !w.quiet() && w.now < until; {
+		_ = b.Send(w.now, a.addr, []byte("alive"), Once)
+		w.step()
+	}
+	if s := a.Stats(); s.Drops[DropGivenUp] != 1 || s.Queued != 0 || w.now < maxRefusals*DefaultGiveUp {
+		t.Errorf("at %v: given up %d, queued %d bytes", w.now, s.Drops[DropGivenUp], s.Queued)
+	}
+}
+
+// TestFastLossDetection: a fragment lost among others is repeated after a round trip, not after a
+// timeout, and halves the window once.
+func TestFastLossDetection(t *testing.T) {
+	w := newWorld(t, 1, FaultRates{Delay: time.Millisecond}, Config{}, Config{}).introduce()
+	a, b := w.nodes[0], w.nodes[1]
+	_ = a.Send(w.now, b.addr, make([]byte, 12_000), Reliable)
+	count := 0
+	a.Flush(w.now, func(dst netip.AddrPort, d []byte) {
+		if count++; count != 2 && count != 3 {
+			w.net.Push(w.now, a.addr, dst, d)
+		}
+	})
+	before := a.find(b.addr).win.size
+	w.run(10*time.Millisecond, func() bool { return len(b.got) == 1 })
+	if s := a.Stats(); s.Timeouts != 0 || s.Retransmissions != 2 {
+		t.Errorf("%d timeouts, %d repeated", s.Timeouts, s.Retransmissions)
+	}
+	if after := a.find(b.addr).win.size; after < before/2 || after >= before {
+		t.Errorf("the window was %d bytes and is %d", before, after)
+	}
+}
