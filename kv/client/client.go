@@ -59,7 +59,7 @@ func newClient(o options, conn *udp.Conn) *Client {
 	c.deliver = c.receive
 	c.engine = &engine{
 		client: randomID(), random: rand.New(rand.NewPCG(randomID(), randomID())), nonce: randomNonce,
-		send: c.send, wake: c.wake, observer: o.observer,
+		send: c.send, wake: c.wake, observer: o.observer, log: o.logger,
 	}
 	return c
 }
@@ -237,7 +237,7 @@ func (c *Client) lead(w *waiter) {
 
 // fail ends everything, since the socket failed.
 func (c *Client) fail(now time.Duration, err error) {
-	if !c.engine.closed && c.opts.logger != nil {
+	if !c.engine.closed {
 		c.opts.logger.Error("the client's socket failed; dial again", "error", err)
 	}
 	c.engine.closed = true

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 
 	"ironkv/marshal"
@@ -20,7 +22,7 @@ func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) 
 // IP. It fails with [ErrUnavailable] where no host answers before the deadline,
 // and with [ErrConfig] for addresses that cannot be used.
 func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) {
-	o := options{timeout: DefaultTimeout}
+	o := options{timeout: DefaultTimeout, logger: slog.New(slog.DiscardHandler)}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -40,9 +42,9 @@ func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) 
 		}
 		seeds = append(seeds, found...)
 	}
-	c, err := dial(ctx, o, seeds, onlyLoopback(seeds))
-	if errors.Is(err, errNotLoopback) {
-		c, err = dial(ctx, o, seeds, false)
+	c, err := dial(ctx, o, seeds, narrowest(seeds))
+	if errors.Is(err, errNarrow) {
+		c, err = dial(ctx, o, seeds, netip.IPv6Unspecified()) // serves IPv4 too
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dial %v: %w", addrs, err)
@@ -50,17 +52,18 @@ func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) 
 	return c, nil
 }
 
-var errNotLoopback = errors.New("a host of the cluster is not on the loopback interface")
+// errNarrow says that the socket is bound to an interface from which a host of
+// the cluster cannot be reached.
+var errNarrow = errors.New("a host of the cluster is out of the socket's reach")
 
-// dial makes a client whose socket is bound to the loopback interface only, if
-// that is asked for.
-func dial(ctx context.Context, o options, seeds []netip.AddrPort, loopback bool) (*Client, error) {
-	conn, err := udp.Listen(bindAddress(seeds, loopback), udp.Config{Faults: o.faults})
+// dial makes a client whose socket is bound to the given address.
+func dial(ctx context.Context, o options, seeds []netip.AddrPort, bind netip.Addr) (*Client, error) {
+	conn, err := udp.Listen(netip.AddrPortFrom(bind, 0), udp.Config{Faults: o.faults})
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
 	c := newClient(o, conn)
-	if err := c.meet(ctx, seeds, loopback); err != nil {
+	if err := c.meet(ctx, seeds, bind); err != nil {
 		_ = c.Close() // the error that matters is the first
 		return nil, err
 	}
@@ -68,7 +71,7 @@ func dial(ctx context.Context, o options, seeds []netip.AddrPort, loopback bool)
 }
 
 // meet opens a session at whichever seed answers first and learns the members.
-func (c *Client) meet(ctx context.Context, seeds []netip.AddrPort, loopback bool) error {
+func (c *Client) meet(ctx context.Context, seeds []netip.AddrPort, bind netip.Addr) error {
 	e := c.engine
 	e.byAddr = map[netip.AddrPort]*host{}
 	for _, addr := range seeds {
@@ -93,8 +96,8 @@ func (c *Client) meet(ctx context.Context, seeds []netip.AddrPort, loopback bool
 		return err
 	}
 	for _, h := range hosts {
-		if loopback && !h.addr.Addr().IsLoopback() {
-			return errNotLoopback
+		if !reaches(bind, h.addr.Addr()) {
+			return errNarrow
 		}
 		c.greet(h.addr)
 	}
@@ -173,38 +176,24 @@ func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 	return out, nil
 }
 
-func onlyLoopback(addrs []netip.AddrPort) bool {
-	for _, a := range addrs {
-		if !a.Addr().IsLoopback() {
-			return false
+// narrowest returns the address to bind the client's socket to that serves the
+// hosts dialed and as little else as may be.
+func narrowest(seeds []netip.AddrPort) netip.Addr {
+	for _, bind := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback(), netip.IPv4Unspecified()} {
+		if !slices.ContainsFunc(seeds, func(a netip.AddrPort) bool { return !reaches(bind, a.Addr()) }) {
+			return bind
 		}
 	}
-	return true
+	return netip.IPv6Unspecified()
 }
 
-// bindAddress returns where the client's socket is bound: as little as serves.
-func bindAddress(seeds []netip.AddrPort, loopback bool) netip.AddrPort {
-	v4 := true
-	for _, a := range seeds {
-		v4 = v4 && a.Addr().Is4()
-	}
-	ip := netip.IPv6Unspecified() // serves IPv4 too
+// reaches reports whether a socket bound to bind can send to ip.
+func reaches(bind, ip netip.Addr) bool {
 	switch {
-	case v4 && loopback:
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	case v4:
-		ip = netip.IPv4Unspecified()
-	case loopback && len(seeds) > 0 && allV6(seeds):
-		ip = netip.IPv6Loopback()
+	case bind == netip.IPv6Unspecified():
+		return true
+	case bind.Is4() != ip.Is4():
+		return false
 	}
-	return netip.AddrPortFrom(ip, 0)
-}
-
-func allV6(addrs []netip.AddrPort) bool {
-	for _, a := range addrs {
-		if a.Addr().Is4() {
-			return false
-		}
-	}
-	return true
+	return bind.IsUnspecified() || ip.IsLoopback()
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -46,6 +47,7 @@ type engine struct {
 	// wake is told of each waiter that has become ready.
 	wake     func(w *waiter)
 	observer Observer
+	log      *slog.Logger
 	closed   bool
 	// opener is the host whose cookie was shown first while dialing, lest every
 	// address dialed be made to keep a session.
@@ -72,7 +74,8 @@ func (e *engine) start(now time.Duration, o *op) {
 }
 
 // place finds o its host: the one it is for, or the owner of its key as far as
-// the client knows.
+// the client knows. Where that one has been silent, another is asked first, for
+// the range may have moved on before; only a redirect back insists.
 func (e *engine) place(now time.Duration, o *op) {
 	if o.kind == opDial {
 		o.state = opOpening
@@ -94,6 +97,9 @@ func (e *engine) place(now time.Duration, o *op) {
 		o.err = ErrUnknownHost
 		e.finish(now, o)
 		return
+	}
+	if h.silent >= detourAfter && o.target == 0 && o.redirects == 0 && len(e.hosts) > 1 {
+		h = e.after(h)
 	}
 	e.placeAt(now, o, h)
 }
@@ -262,6 +268,7 @@ func (e *engine) repeat(now time.Duration, o *op) {
 	if hook := e.observer.Repeated; hook != nil {
 		hook(o.host.id)
 	}
+	o.host.silent++
 	if o.sent >= detourAfter && o.refusals == 0 && !o.kind.numbered() && o.target == 0 && len(e.hosts) > 1 {
 		e.detour(now, o)
 		return
@@ -272,10 +279,12 @@ func (e *engine) repeat(now time.Duration, o *op) {
 // detour asks the next host by id who owns o's key. The client's map is left as
 // it is: only a redirect teaches it.
 func (e *engine) detour(now time.Duration, o *op) {
-	i := slices.Index(e.hosts, o.host)
+	next := e.after(o.host)
 	e.leave(now, o)
-	e.placeAt(now, o, e.hosts[(i+1)%len(e.hosts)])
+	e.placeAt(now, o, next)
 }
+
+func (e *engine) after(h *host) *host { return e.hosts[(slices.Index(e.hosts, h)+1)%len(e.hosts)] }
 
 // pause lets o wait a little before it is placed again, n being how often it was
 // sent away.

@@ -86,7 +86,12 @@ func (e *engine) refusedOpening(now time.Duration, h *host, reason marshal.Refus
 // opened begins a session and lets the ops that waited for it go.
 func (e *engine) opened(now time.Duration, h *host, m *marshal.Opened) {
 	g := &h.opening
-	if !g.active || m.Nonce != g.nonce || m.Session == (marshal.SessionID{}) || h.id != 0 && m.Host != h.id {
+	if g.nonce == (marshal.Nonce{}) || m.Nonce != g.nonce || m.Session == (marshal.SessionID{}) {
+		return // a copy, or not asked for
+	}
+	if h.id != 0 && m.Host != h.id {
+		e.log.Warn("another host answers at a host's address; check the cluster's addresses",
+			"address", h.addr, "expected", h.id, "answered", m.Host)
 		return
 	}
 	for _, old := range h.sessions {
@@ -94,7 +99,11 @@ func (e *engine) opened(now time.Duration, h *host, m *marshal.Opened) {
 			e.lose(now, old) // of another life: nothing will ever answer in it
 		}
 	}
-	g.active = false
+	if h.incarnation != 0 && h.incarnation != m.Incarnation {
+		e.log.Warn("a host has come back without its state", "host", m.Host,
+			"was", uint64(h.incarnation), "is", uint64(m.Incarnation))
+	}
+	g.active, g.nonce = false, marshal.Nonce{}
 	h.incarnation = m.Incarnation
 	s := newSession(h, m, g.since)
 	if old := h.current; old != nil && old.unused() {
@@ -133,6 +142,7 @@ func (e *engine) dialed(now time.Duration, h *host, m *marshal.Opened) {
 // the next one, or end with their outcome unknown; see resume.
 func (e *engine) lose(now time.Duration, s *session) {
 	h := s.host
+	e.log.Debug("a host does not know a session any more", "host", h.id, "session", s.id)
 	if h.current == s {
 		h.current = nil
 	}

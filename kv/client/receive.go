@@ -14,7 +14,7 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 	if h == nil {
 		return
 	}
-	h.opening.silent = 0
+	h.silent, h.opening.silent = 0, 0
 	switch m := m.(type) {
 	case *marshal.GetReply:
 		if o := e.answered(now, h, m.RequestHeader, opGet); o != nil {

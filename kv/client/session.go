@@ -25,6 +25,8 @@ type host struct {
 	id   HostID // 0 while it is only an address that was dialed
 	addr netip.AddrPort
 	rtt  rtt
+	// silent counts the requests that had to be sent again since anything was heard.
+	silent int
 	// incarnation is the one that its last session was opened with; 0 before.
 	incarnation marshal.Incarnation
 	// current takes new requests; nil while there is no session.
