@@ -1,0 +1,458 @@
+package server
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"ironkv/kv"
+	"ironkv/marshal"
+	"ironkv/udp"
+)
+
+// DESIGN, section 6: outputs of every kind leave in batch order, after all
+// batches up to their own are synced, also where their own wrote nothing.
+func TestOutputsLeaveInBatchOrderAfterTheSync(t *testing.T) {
+	b := newBench(t)
+	b.must() // the first look at the store's room
+	b.sender()
+	first, third := newPending(), newPending()
+	b.store.commits = []commitResult{{pending: first}, {}, {pending: third}, {}}
+
+	b.socket.put(clientAddr, set(1))
+	b.must()
+	<-first.waiting
+	b.socket.put(clientAddr, get(2)) // wrote nothing
+	b.must()
+	b.socket.put(clientAddr, set(3))
+	b.must()
+	b.socket.put(peerAddr, delegate(4)) // an acknowledgement of a batch that wrote nothing
+	b.must()
+	third.result <- nil // synced before the first, as far as its own Wait says
+
+	if sent := b.socket.taken(); len(sent) != 0 {
+		t.Fatalf("sent %v while the first batch was not synced", numbers(sent))
+	}
+	first.result <- nil
+	for range 4 {
+		<-b.socket.sending
+	}
+	if got, want := numbers(b.socket.taken()), []uint64{1, 2, 3, 4}; !slices.Equal(got, want) {
+		t.Fatalf("left in the order %v, want %v", got, want)
+	}
+}
+
+// Where all is durable nothing takes the way over the sender: it does not even run.
+func TestWithoutSyncsRepliesLeaveInTheSameTurn(t *testing.T) {
+	b := newBench(t)
+	b.socket.put(clientAddr, set(1), get(2))
+	b.must()
+	if got, want := numbers(b.socket.taken()), []uint64{1, 2}; !slices.Equal(got, want) {
+		t.Fatalf("sent %v, want %v", got, want)
+	}
+	if len(b.socket.sending) != 1 {
+		t.Fatalf("%d flushes for the replies of one moment, want 1", len(b.socket.sending))
+	}
+}
+
+func TestFailedSyncStopsAndNothingLeaves(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	go b.pipeline.run()
+	failing, later := newPending(), newPending()
+	b.store.commits = []commitResult{{pending: failing}, {}, {pending: later}}
+	b.socket.put(clientAddr, set(1))
+	b.must()
+	b.socket.put(clientAddr, get(2))
+	b.must()
+	b.socket.put(clientAddr, set(3))
+	b.must()
+	broken := errors.New("input/output error")
+	failing.result <- broken
+	<-b.socket.waked // the loop is told
+	b.socket.put(clientAddr, get(4))
+	err := b.turn()
+	if !errors.Is(err, ErrSync) || !errors.Is(err, broken) {
+		t.Fatalf("turn after a failed sync: %v, want ErrSync and the cause", err)
+	}
+	later.result <- nil // says that it is durable, and yet comes after what is not
+	b.pipeline.close()
+	if sent := b.socket.taken(); len(sent) != 0 {
+		t.Fatalf("sent %v after a sync had failed", numbers(sent))
+	}
+	if b.pipeline.idle() {
+		t.Fatal("the pipeline calls itself idle after a failure; what comes later would overtake it")
+	}
+}
+
+func TestFailedCommitStopsAndNothingLeaves(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	broken := errors.New("disk failed")
+	b.store.commits = []commitResult{{err: broken}}
+	b.socket.put(clientAddr, set(1))
+	if err := b.turn(); !errors.Is(err, broken) {
+		t.Fatalf("turn: %v, want the store's error", err)
+	}
+	if sent := b.socket.taken(); len(sent) != 0 {
+		t.Fatalf("sent %v of a batch that was not committed", numbers(sent))
+	}
+}
+
+func TestHaltStopsAndNothingOfTheBatchLeaves(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.events.taken()
+	b.machine.halt[3] = errStop // the second of the batch below; the first step was the room
+	b.socket.put(clientAddr, set(1), set(2), set(3))
+	err := b.turn()
+	if !errors.Is(err, ErrHalted) || !errors.Is(err, errStop) {
+		t.Fatalf("turn: %v, want ErrHalted and the reason", err)
+	}
+	if got, want := b.events.taken(), []string{"step", "step"}; !slices.Equal(got, want) {
+		t.Fatalf("did %v, want %v: no commit, no send", got, want)
+	}
+}
+
+// recorder observes.
+type recorder struct {
+	events *events
+	steps  []uint64
+	fail   error
+}
+
+func (r *recorder) Observe(_ kv.Time, step uint64, _ kv.Input, out *kv.Effects) {
+	r.events.add("observe")
+	r.steps = append(r.steps, step)
+	if len(out.Packets) > 1 {
+		r.events.add("packets of other steps")
+	}
+}
+
+func (r *recorder) Flush() error {
+	r.events.add("flush")
+	return r.fail
+}
+
+// The loop is receive, step, commit, observe, send: each step is observed by
+// itself, and the journal is written before the commit.
+func TestObservedThenFlushedThenCommittedThenSent(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.events.taken()
+	r := &recorder{events: b.events}
+	b.observer = r
+	b.socket.put(clientAddr, set(1), get(2))
+	b.must()
+	want := []string{"step", "observe", "step", "observe", "flush", "commit", "send", "send"}
+	if got := b.events.taken(); !slices.Equal(got, want) {
+		t.Fatalf("did %v, want %v", got, want)
+	}
+	if want := []uint64{2, 3}; !slices.Equal(r.steps, want) {
+		t.Fatalf("observed steps %v, want %v", r.steps, want)
+	}
+}
+
+func TestFailedJournalStopsBeforeTheCommit(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.events.taken()
+	r := &recorder{events: b.events, fail: errors.New("no space left")}
+	b.observer = r
+	b.socket.put(clientAddr, set(1))
+	if err := b.turn(); !errors.Is(err, r.fail) {
+		t.Fatalf("turn: %v, want the journal's error", err)
+	}
+	if slices.Contains(b.events.taken(), "commit") {
+		t.Fatal("committed what is not in the journal")
+	}
+}
+
+// One reading of the clock serves all steps of a batch.
+func TestOneClockReadingPerBatch(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	readings := 0
+	clock := b.watch.clock
+	b.watch.clock = func() time.Time {
+		readings++
+		return clock()
+	}
+	b.clock = b.clock.Add(5)
+	b.socket.put(clientAddr, set(1), get(2), get(3))
+	b.must()
+	if readings != 1 {
+		t.Fatalf("%d readings of the clock in one turn, want 1", readings)
+	}
+	if want := []kv.Time{0, 5, 5, 5}; !slices.Equal(b.machine.times, want) {
+		t.Fatalf("steps at %v, want %v", b.machine.times, want)
+	}
+}
+
+func TestTimeNeverDecreases(t *testing.T) {
+	b := newBench(t)
+	b.clock = b.clock.Add(10)
+	b.must()
+	b.clock = b.clock.Add(-5)
+	b.socket.put(clientAddr, get(1))
+	b.must()
+	if want := []kv.Time{10, 10}; !slices.Equal(b.machine.times, want) {
+		t.Fatalf("steps at %v, want %v", b.machine.times, want)
+	}
+}
+
+// Timers that are always due get a few steps per turn, and datagrams are received
+// all the same.
+func TestTimersDoNotStarveReceiving(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	b.machine.deadline = 1
+	b.clock = b.clock.Add(10)
+	b.socket.put(clientAddr, get(1))
+	b.must()
+	kinds := b.machine.kinds()
+	if len(kinds) != maxTimerSteps+1 || kinds[maxTimerSteps] != kv.InputPacket {
+		t.Fatalf("took %v, want %d timers and the packet", kinds, maxTimerSteps)
+	}
+	if b.socket.blocked != 0 {
+		t.Fatal("waited for datagrams though a timer was due")
+	}
+}
+
+func TestRoomAtOnceAndEverySecond(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.clock = b.clock.Add(999_999_999)
+	b.must()
+	b.store.room = 7
+	b.clock = b.clock.Add(1)
+	b.must()
+	b.store.roomErr = errors.New("statfs")
+	b.clock = b.clock.Add(1_000_000_000)
+	b.must()
+	var rooms []uint64
+	for _, in := range b.machine.inputs {
+		rooms = append(rooms, in.Room)
+	}
+	if want := []uint64{1 << 30, 7, 0}; !slices.Equal(rooms, want) {
+		t.Fatalf("rooms %v, want %v", rooms, want)
+	}
+}
+
+// The source address proves a host; everyone else is a client, whatever he says.
+func TestTheSourceAddressProvesAHost(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	b.socket.put(peerAddr, delegate(1))
+	b.must()
+	b.socket.put(clientAddr, delegate(2))
+	b.must()
+	if src := b.machine.inputs[0].Packet.Src; src != (kv.Endpoint{Host: 2}) {
+		t.Errorf("from the peer's address: %v, want host 2", src)
+	}
+	if src := b.machine.inputs[1].Packet.Src; src != (kv.Endpoint{Client: clientAddr}) {
+		t.Errorf("from another address: %v, want a client there", src)
+	}
+	sent := b.socket.taken()
+	if sent[0].mode != udp.Reliable || sent[0].dst != peerAddr {
+		t.Errorf("to a host: %+v, want it repeated until it arrives", sent[0])
+	}
+	if sent[1].mode != udp.Once || sent[1].dst != clientAddr {
+		t.Errorf("to a client: %+v, want it sent once", sent[1])
+	}
+}
+
+func TestWhoOpenedASessionIsAClient(t *testing.T) {
+	b := newBench(t)
+	b.socket.put(clientAddr, get(1))
+	b.must()
+	if c := b.socket.class[clientAddr]; c != udp.Stranger {
+		t.Fatalf("after a request: %v, want a stranger", c)
+	}
+	b.socket.put(clientAddr, &marshal.Open{})
+	b.must()
+	if c := b.socket.class[clientAddr]; c != udp.Client {
+		t.Fatalf("after a session was opened: %v, want a client", c)
+	}
+}
+
+func TestMalformedMessagesAreCountedAndDropped(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	good := marshal.Append(nil, get(1))
+	b.socket.putBatch([]inDatagram{
+		{clientAddr, nil},
+		{clientAddr, good[:len(good)-1]},
+		{clientAddr, append(slices.Clone(good), 0)},
+		{peerAddr, []byte{0xff, 0xff}},
+		{clientAddr, good},
+	})
+	b.must()
+	if got := numbers(b.socket.taken()); !slices.Equal(got, []uint64{1}) {
+		t.Fatalf("answered %v, want the one good request", got)
+	}
+	m := b.report.counts().Malformed
+	if sum(m[:]) != 4 || m[marshal.FaultTrailing] != 1 || m[marshal.FaultTruncated] < 2 {
+		t.Fatalf("counted %v", m)
+	}
+}
+
+// What the transport does not take is as good as lost, and counted.
+func TestWhatCannotBeSentCountsAsLost(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	for _, err := range []error{udp.ErrBacklog, udp.ErrUnproven, udp.ErrTooLarge} {
+		b.socket.refuse = err
+		b.socket.put(clientAddr, get(1))
+		b.must()
+	}
+	c := &b.pipeline.sends
+	if c.backlog.Load() != 1 || c.unproven.Load() != 1 || c.other.Load() != 1 {
+		t.Fatalf("counted backlog %d, unproven %d, other %d; want 1 each", c.backlog.Load(), c.unproven.Load(), c.other.Load())
+	}
+}
+
+// While as many batches as may be are under way, the loop receives and does not step.
+func TestPipelineIsBounded(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.sender()
+	pending := make([]*fakePending, PipelineDepth+1)
+	for i := range pending {
+		pending[i] = newPending()
+		b.store.commits = append(b.store.commits, commitResult{pending: pending[i]})
+		b.socket.put(clientAddr, set(uint64(i+1)))
+		b.must()
+	}
+	steps := b.machine.steps
+	b.socket.put(clientAddr, set(100))
+	b.must()
+	if b.machine.steps != steps || b.inbox.empty() {
+		t.Fatalf("with %d batches under way: stepped %v, received %v; want no and yes",
+			len(pending), b.machine.steps != steps, !b.inbox.empty())
+	}
+	pending[0].result <- nil
+	<-b.socket.waked
+	b.must()
+	if b.machine.steps != steps+1 {
+		t.Fatal("did not go on when a batch had been sent")
+	}
+	for _, p := range pending[1:] {
+		p.result <- nil
+	}
+}
+
+// Within the bound of what waits the socket is read, beyond it is not.
+func TestBacklogIsBounded(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	huge := set(1)
+	huge.Value = make([]byte, marshal.MaxValueBytes)
+	bytes := marshal.Append(nil, huge)
+	for range 2 * MaxBacklogBytes / len(bytes) {
+		batch := make([]inDatagram, busyDatagrams) // looks as if there were more
+		batch[0] = inDatagram{clientAddr, bytes}
+		b.socket.putBatch(batch)
+	}
+	if err := b.receive(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.inbox.bytes(); got < MaxBacklogBytes || got > MaxBacklogBytes+len(bytes) {
+		t.Fatalf("%d bytes wait, the bound is %d", got, MaxBacklogBytes)
+	}
+}
+
+func TestOverloadShedsReadsAndWritesThatWaited(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	for _, a := range []netip.AddrPort{clientAddr, peerAddr} {
+		for _, m := range []marshal.Message{
+			get(1), set(2), &marshal.ScanRequest{RequestHeader: marshal.RequestHeader{Number: 3}},
+			&marshal.StatusRequest{RequestHeader: marshal.RequestHeader{Number: 4}}, delegate(5),
+		} {
+			b.inbox.add(a, marshal.Append(nil, m))
+		}
+	}
+	b.inbox.stamp(b.watch.now())
+	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
+	b.must()
+	var refused []uint64
+	for _, s := range b.socket.taken() {
+		if r, ok := s.msg.(*marshal.Refusal); ok {
+			if r.Reason != marshal.Overloaded || s.dst != clientAddr {
+				t.Errorf("refused with %v to %v", r.Reason, s.dst)
+			}
+			refused = append(refused, r.Number)
+		}
+	}
+	if want := []uint64{1, 2, 3}; !slices.Equal(refused, want) {
+		t.Errorf("refused %v, want %v: reads and writes of clients, nothing of hosts", refused, want)
+	}
+	if got := len(b.machine.inputs); got != 7 {
+		t.Errorf("stepped over %d messages, want the 7 others", got)
+	}
+	if got := b.report.counts().Shed; got != 3 {
+		t.Errorf("counted %d, want 3", got)
+	}
+}
+
+func TestOverloadShedsByBytes(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	huge := set(1)
+	huge.Value = make([]byte, marshal.MaxValueBytes)
+	bytes := marshal.Append(nil, huge)
+	n := ShedBytes/len(bytes) + 3
+	for range n {
+		b.inbox.add(clientAddr, bytes)
+	}
+	b.must()
+	shed := 0
+	for _, s := range b.socket.taken() {
+		if _, ok := s.msg.(*marshal.Refusal); ok {
+			shed++
+		}
+	}
+	if shed == 0 || shed == n {
+		t.Fatalf("shed %d of %d, want some", shed, n)
+	}
+}
+
+// A batch ends after so many steps; the rest is taken at once in the next turn.
+func TestBatchIsBounded(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	for i := range maxBatchSteps + 1 {
+		b.inbox.add(clientAddr, marshal.Append(nil, get(uint64(i+1))))
+	}
+	b.must()
+	if got := len(b.machine.inputs); got != maxBatchSteps {
+		t.Fatalf("%d steps in a batch, want %d", got, maxBatchSteps)
+	}
+	b.must()
+	if got := len(b.machine.inputs); got != maxBatchSteps+1 || b.socket.blocked != 0 {
+		t.Fatalf("%d steps after the next turn, waited %d times; want all and never", got, b.socket.blocked)
+	}
+}
+
+func TestReadyOnceServing(t *testing.T) {
+	b := newBench(t)
+	b.machine.serving = false
+	b.must()
+	select {
+	case <-b.report.ready:
+		t.Fatal("ready before the peers have confirmed")
+	default:
+	}
+	b.machine.serving = true
+	b.socket.put(peerAddr, delegate(1))
+	b.must()
+	<-b.report.ready
+	b.must()
+}
