@@ -62,6 +62,7 @@ func (t *Transport) acked(p *peer, tr *transmission, i int, news *news) {
 		return
 	case fragmentFlying:
 		p.win.acknowledged(p.weight(tr, i), p.datagram)
+	case fragmentLost: // it was late, not lost; the window does not count it any more
 	}
 	if !f.repeated {
 		news.sentAt = max(news.sentAt, f.sentAt)

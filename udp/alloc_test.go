@@ -61,7 +61,7 @@ func TestNothingIsAllocatedPerMessage(t *testing.T) {
 		for _, err := b.Receive(time.Time{}, echoBack); err != nil; {
 			t.Fatal(err)
 		}
-		for _, err := a.Receive(time.Now().Add(patience), ignore); err != nil; {
+		for _, err := a.Receive(clock().Add(patience), ignore); err != nil; {
 			t.Fatal(err)
 		}
 	})
@@ -78,7 +78,7 @@ func TestSystemCallsPerMessage(t *testing.T) {
 	_ = a.Flush()
 	got := 0
 	for got < count {
-		if _, err := b.Receive(time.Now().Add(patience), func(netip.AddrPort, []byte) { got++ }); err != nil {
+		if _, err := b.Receive(clock().Add(patience), func(netip.AddrPort, []byte) { got++ }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -124,7 +124,7 @@ func benchmarkEcho(b *testing.B, cfg Config, size, flight, burst int) {
 			}
 		}
 		_ = client.Flush()
-		if _, err := client.Receive(time.Now().Add(100*time.Millisecond), deliver); err != nil {
+		if _, err := client.Receive(clock().Add(100*time.Millisecond), deliver); err != nil {
 			sent = got // what was lost is lost
 		}
 	}

@@ -105,8 +105,9 @@ const (
 	Client
 	// Peer is a configured host, or a host that this process chose to talk to.
 	Peer
-	classes // their number
 )
+
+const classes = int(Peer) + 1 // their number
 
 // String names the class.
 func (c Class) String() string {

@@ -82,7 +82,7 @@ func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
 		return nil, fmt.Errorf("udp: listen on %v: %w", addr, err)
 	}
 	return &Conn{
-		start: time.Now(), local: sock.localAddr(), sock: sock,
+		start: clock(), local: sock.localAddr(), sock: sock,
 		transport: NewTransport(cfg), faults: cfg.Faults, alarm: alarm{at: never},
 	}, nil
 }
@@ -91,7 +91,7 @@ func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
 func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
 // Now returns the time since the Conn was opened, the clock of its Transport.
-func (c *Conn) Now() time.Duration { return time.Since(c.start) }
+func (c *Conn) Now() time.Duration { return clock().Sub(c.start) }
 
 // Classify says what an address is; see Transport.Classify.
 func (c *Conn) Classify(addr netip.AddrPort, class Class) {

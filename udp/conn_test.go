@@ -29,7 +29,7 @@ func listen(t testing.TB, cfg Config) *Conn {
 func receiveOne(t testing.TB, c *Conn) []byte {
 	t.Helper()
 	var got []byte
-	for deadline := time.Now().Add(patience); got == nil; {
+	for deadline := clock().Add(patience); got == nil; {
 		if _, err := c.Receive(deadline, func(_ netip.AddrPort, msg []byte) {
 			got = append([]byte{}, msg...)
 		}); err != nil {
@@ -77,10 +77,10 @@ func TestConnCarriesMessagesOfAllSizes(t *testing.T) {
 func TestConnDeadlineWakeAndClose(t *testing.T) {
 	c := listen(t, Config{})
 	nothing := func(netip.AddrPort, []byte) { t.Error("a message from nowhere") }
-	if _, err := c.Receive(time.Now().Add(time.Millisecond), nothing); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := c.Receive(clock().Add(time.Millisecond), nothing); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("at the deadline: %v", err)
 	}
-	if _, err := c.Receive(time.Now().Add(-time.Second), nothing); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := c.Receive(clock().Add(-time.Second), nothing); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("with a deadline in the past: %v", err)
 	}
 	if n, err := c.TryReceive(nothing); n != 0 || err != nil {
@@ -125,7 +125,7 @@ func TestManyGoroutinesShareASocket(t *testing.T) {
 		}()
 	}
 	seen := map[[2]byte]int{}
-	for deadline := time.Now().Add(patience); len(seen) < senders*each; {
+	for deadline := clock().Add(patience); len(seen) < senders*each; {
 		if _, err := b.Receive(deadline, func(_ netip.AddrPort, msg []byte) { seen[[2]byte(msg)]++ }); err != nil {
 			t.Fatalf("%d of %d messages: %v", len(seen), senders*each, err)
 		}
@@ -157,7 +157,7 @@ func TestConnOverABadNetwork(t *testing.T) {
 	_ = a.Flush()
 	faults.Partition(a.LocalAddr(), b.LocalAddr(), false)
 	seen := map[byte]int{}
-	for deadline := time.Now().Add(patience); len(seen) < count; {
+	for deadline := clock().Add(patience); len(seen) < count; {
 		if _, err := b.Receive(deadline, func(_ netip.AddrPort, msg []byte) {
 			if len(msg) != 1+int(msg[0])*5000 {
 				t.Errorf("message %d has %d bytes", msg[0], len(msg))
@@ -227,7 +227,7 @@ func TestIPv6AndMappedAddresses(t *testing.T) {
 		_ = c.Send(netip.AddrPortFrom(ip, port), []byte(from), Once)
 		_ = c.Flush()
 		for got := false; !got; {
-			if _, err := any6.Receive(time.Now().Add(patience), func(src netip.AddrPort, msg []byte) {
+			if _, err := any6.Receive(clock().Add(patience), func(src netip.AddrPort, msg []byte) {
 				got = true
 				if src != c.LocalAddr() {
 					t.Errorf("%v came from %v", c.LocalAddr(), src)
@@ -268,7 +268,7 @@ func TestStrayDatagramsAreCounted(t *testing.T) {
 		if _, err := stray.Write(d); err != nil {
 			t.Fatal(err)
 		}
-		n, err := c.Receive(time.Now().Add(patience), func(netip.AddrPort, []byte) { t.Error("delivered") })
+		n, err := c.Receive(clock().Add(patience), func(netip.AddrPort, []byte) { t.Error("delivered") })
 		if n != 1 || err != nil {
 			t.Fatalf("%d, %v", n, err)
 		}
@@ -304,11 +304,11 @@ func TestReceivingDoesNotDependOnSending(t *testing.T) {
 	a.mu.Unlock()
 	a.blocked.Store(true)
 	a.sending.Unlock()
-	if _, err := a.Receive(time.Now().Add(time.Millisecond), func(netip.AddrPort, []byte) {}); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := a.Receive(clock().Add(time.Millisecond), func(netip.AddrPort, []byte) {}); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
 	for got := 0; got < 3; {
-		if _, err := b.Receive(time.Now().Add(patience), func(_ netip.AddrPort, msg []byte) { got++ }); err != nil {
+		if _, err := b.Receive(clock().Add(patience), func(_ netip.AddrPort, msg []byte) { got++ }); err != nil {
 			t.Fatalf("%d of 3 answers: %v", got, err)
 		}
 	}

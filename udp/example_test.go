@@ -18,6 +18,7 @@ func Example() {
 		return c
 	}
 	alice, bob := listen(), listen()
+	deadline := time.Now().Add(20 * time.Second)
 	alice.Classify(bob.LocalAddr(), udp.Peer)
 	bob.Classify(alice.LocalAddr(), udp.Peer)
 
@@ -29,7 +30,7 @@ func Example() {
 			panic(err)
 		}
 		for done := false; !done; {
-			_, err := bob.Receive(time.Now().Add(20*time.Second), func(src netip.AddrPort, msg []byte) {
+			_, err := bob.Receive(deadline, func(src netip.AddrPort, msg []byte) {
 				fmt.Println(len(msg), "bytes from alice:", src == alice.LocalAddr())
 				done = true
 			})

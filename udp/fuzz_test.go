@@ -26,7 +26,7 @@ func FuzzDatagram(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, frames []byte) {
 		const maxMessage = 64 << 10
-		for class := range Class(classes) {
+		for class := range Peer + 1 {
 			tr := NewTransport(Config{Nonce: 77, MaxMessage: maxMessage, ClientPool: 2 * maxMessage, StrangerPool: 2 * maxMessage})
 			src := address(1)
 			if class != Stranger {

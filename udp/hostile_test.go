@@ -108,6 +108,11 @@ func TestEvictedMessageStartsAgain(t *testing.T) {
 	if len(b.got) != 1 || !bytes.Equal(b.got[0], msg) {
 		t.Errorf("%d messages arrived", len(b.got))
 	}
+	// One for the acknowledgements that went with the message, one to ask about the rest; the answer
+	// to that is enough.
+	if n := a.Stats().Timeouts; n != 2 {
+		t.Errorf("%d timeouts until the sender knew, not 2", n)
+	}
 }
 
 // TestAStrangerGetsNoMoreThanItSent: whatever valid frames an unproven address sends, and however

@@ -125,6 +125,7 @@ func (t *Transport) receiveFragment(now time.Duration, p *peer, nonce uint64, f 
 		t.stats.Drops[DropDuplicate]++
 		t.acknowledge(p, nonce, f.id)
 		return
+	case idFresh:
 	}
 	a := p.assembly(nonce, f.id)
 	if a == nil && len(f.data) == f.total {

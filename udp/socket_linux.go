@@ -5,6 +5,7 @@ package udp
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -178,8 +179,14 @@ func (s *socket) read(wait bool) (int, error) {
 
 func (s *socket) datagram(i int) *arrival { return &s.arrivals[i] }
 
-// receive makes the system call. Errors that earlier datagrams caused (ICMP says that nobody is
-// there, or that there is no way) are those datagrams' loss and end nothing.
+// passing lists the errors of a receive that earlier datagrams caused (ICMP says that nobody is
+// there, or that there is no way): those datagrams' loss, which ends nothing.
+var passing = []syscall.Errno{
+	unix.EINTR, unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EMSGSIZE,
+	unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENETDOWN, unix.EACCES,
+}
+
+// receive makes the system call.
 func (s *socket) receive(fd uintptr) {
 	r := &s.receiveHalf
 	for i := range r.used {
@@ -194,16 +201,14 @@ func (s *socket) receive(fd uintptr) {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])),
 			receiveBatch, unix.MSG_DONTWAIT, 0, 0)
 		r.result, r.errno = int(n), errno
-		switch errno {
-		case 0:
+		if errno == 0 {
 			r.used = r.result
 			return
-		case unix.EINTR, unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EMSGSIZE,
-			unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENETDOWN, unix.EACCES:
-			continue
 		}
-		r.result = 0
-		return
+		if !slices.Contains(passing, errno) {
+			r.result = 0
+			return
+		}
 	}
 	r.result, r.errno = 0, 0
 }

@@ -51,7 +51,7 @@ func (s *socket) setReadDeadline(at time.Time) {
 func (s *socket) look() func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.conn.SetReadDeadline(time.Now().Add(tryFor))
+	_ = s.conn.SetReadDeadline(clock().Add(tryFor))
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

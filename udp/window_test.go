@@ -248,3 +248,61 @@ func TestFastLossDetection(t *testing.T) {
 		t.Errorf("the window was %d bytes and is %d", before, after)
 	}
 }
+
+// TestSilenceClosesTheWindow: after a timeout no more than the floor leaves.
+func TestSilenceClosesTheWindow(t *testing.T) {
+	w := newWorld(t, 1, FaultRates{Drop: 1}, Config{}, Config{}).introduce()
+	a, b := w.nodes[0], w.nodes[1]
+	_ = a.Send(w.now, b.addr, make([]byte, 1<<20), Reliable)
+	w.step() // all is lost, the timer runs out
+	count := 0
+	a.Flush(w.now, func(netip.AddrPort, []byte) { count++ })
+	if count != floorDatagrams+1 { // and a ping
+		t.Errorf("%d datagrams after a timeout", count)
+	}
+}
+
+// TestPacing: a path with a round trip of 100 ms and a window of 1 MB gets what its rate says, in
+// bursts, and Deadline says when the next one leaves.
+func TestPacing(t *testing.T) {
+	tr := NewTransport(Config{})
+	tr.Classify(address(1), Peer)
+	p := tr.find(address(1))
+	p.rtt.sample(100 * time.Millisecond)
+	p.win = window{size: 1_000_000, threshold: 1_000_000}
+	_ = tr.Send(0, address(1), make([]byte, 4<<20), Reliable)
+	sent, bursts := 0, 0
+	for now := time.Duration(0); now < 40*time.Millisecond; {
+		burst := 0
+		tr.Flush(now, func(_ netip.AddrPort, d []byte) { burst += len(d) })
+		if limit := p.win.burst(100*time.Millisecond, DefaultDatagram) + DefaultDatagram; burst > limit {
+			t.Fatalf("a burst of %d bytes, at most %d", burst, limit)
+		}
+		sent += burst
+		bursts++
+		at, ok := tr.Deadline()
+		if !ok || at <= now {
+			t.Fatalf("at %v the next is due at %v, %v", now, at, ok)
+		}
+		now = at
+		tr.Tick(now)
+	}
+	// A quarter more than the window per round trip: 12.5 kB/ms.
+	if sent < 400_000 || sent > 550_000 || bursts < 20 {
+		t.Errorf("%d bytes in %d bursts, not half a megabyte in 40", sent, bursts)
+	}
+}
+
+// TestPingIsSmall: it shares a datagram with nothing that a narrow path would swallow.
+func TestPingIsSmall(t *testing.T) {
+	w := newWorld(t, 1, FaultRates{Drop: 1}, Config{}, Config{}).introduce()
+	a, b := w.nodes[0], w.nodes[1]
+	_ = a.Send(w.now, b.addr, []byte("x"), Reliable)
+	w.step()
+	_ = a.Send(w.now, b.addr, make([]byte, 1000), Once)
+	alone := false
+	a.Flush(w.now, func(_ netip.AddrPort, d []byte) { alone = alone || len(d) == headerSize+1 })
+	if !alone {
+		t.Error("no ping of its own after a timeout")
+	}
+}
