@@ -58,7 +58,7 @@ func OpenDisk(dir string, id DirIdentity, opts DiskOptions) (_ *Disk, err error)
 		return nil, err
 	}
 	opts = opts.withDefaults(fs, dir)
-	d := &Disk{lock: lock, fault: new(fault), headroom: headroomMemTables * opts.MemTableBytes,
+	d := &Disk{lock: lock, fault: newFault(), headroom: headroomMemTables * opts.MemTableBytes,
 		ballast: &ballast{fs: fs, path: fs.PathJoin(dir, ballastFile), bytes: opts.BallastBytes, free: opts.Free},
 		witness: newWitness(fs, dir)}
 	if err := d.open(fs, dir, id, opts); err != nil {
@@ -91,10 +91,10 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 	if err := d.witness.begin(); err != nil {
 		return err
 	}
-	fenced := &fence{FS: fs, fault: d.fault, ballast: d.ballast, witness: d.witness}
+	fenced := &fence{FS: fs, down: newFault(), store: d.fault, ballast: d.ballast, witness: d.witness}
 	po := opts.pebble(fenced, d.fault)
 	po.Lock = d.lock
-	if d.db, err = pebble.Open(dir, po); err != nil {
+	if d.db, err = openDatabase(dir, po); err != nil {
 		if fault := d.fault.err(); fault != nil {
 			return fault
 		}
@@ -107,6 +107,17 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 		}
 	}
 	return d.prepare(uint64(opts.Window))
+}
+
+// openDatabase opens Pebble, which panics instead of returning an error over some
+// damaged tables.
+func openDatabase(dir string, po *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the database panics: %v", p)
+		}
+	}()
+	return pebble.Open(dir, po)
 }
 
 // check looks at whose the directory is, and whether its list of files is whole.
@@ -175,8 +186,7 @@ func (d *Disk) Commit(c kv.Counters) (Pending, error) {
 	if err := d.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		return nil, d.fail("commit", err)
 	}
-	// A commit that Pebble could not put into its log ends here: the log's writer
-	// was told through Logger.Fatalf, and nobody would ever wake who waits.
+	// Where Pebble gave up, it told the fault, and nobody would wake who waits.
 	if err := d.fault.err(); err != nil {
 		return nil, fmt.Errorf("commit of step %d: %w", c.Step, err)
 	}
@@ -190,13 +200,14 @@ type diskPending struct {
 	step  uint64
 }
 
-// Wait waits for the sync.
+// Wait waits for the sync. That the log says it is done is half of the answer:
+// see fence.
 func (p *diskPending) Wait() error {
 	err := p.batch.SyncWait()
-	if err == nil {
-		err = p.batch.Close()
+	if fault := p.fault.err(); fault != nil {
+		return fmt.Errorf("sync of step %d: %w", p.step, fault)
 	}
-	if err != nil {
+	if err = errors.Join(err, p.batch.Close()); err != nil {
 		return fmt.Errorf("sync of step %d: %w", p.step, p.fault.note(classify("log", err)))
 	}
 	return nil
@@ -219,6 +230,19 @@ func (d *Disk) Room() (uint64, error) {
 	return free - min(free, d.headroom), nil
 }
 
+// flush writes what is in memory into tables, unless the disk fails meanwhile.
+func (d *Disk) flush() error {
+	flushed, err := d.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-flushed:
+	case <-d.fault.noted:
+	}
+	return nil
+}
+
 // Close writes what is in memory into tables and closes the database. It returns
 // nil for a store that has failed: what it had to say, Commit said.
 func (d *Disk) Close() error {
@@ -228,7 +252,7 @@ func (d *Disk) Close() error {
 			err = errors.Join(d.table.Close(), d.records.Close())
 		}
 		if d.fault.err() == nil {
-			err = errors.Join(err, d.db.Flush())
+			err = errors.Join(err, d.flush())
 		}
 		err = errors.Join(err, d.db.Close())
 	}

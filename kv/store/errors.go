@@ -31,11 +31,16 @@ var (
 // A fault is the first error of a store, from whichever goroutine; it stays.
 type fault struct {
 	first atomic.Pointer[error]
+	noted chan struct{} // closed when there is one
 }
+
+func newFault() *fault { return &fault{noted: make(chan struct{})} }
 
 // note keeps err if it is the first, and returns the one that is kept.
 func (f *fault) note(err error) error {
-	f.first.CompareAndSwap(nil, &err)
+	if f.first.CompareAndSwap(nil, &err) {
+		close(f.noted)
+	}
 	return *f.first.Load()
 }
 

@@ -11,9 +11,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fullPause is how long a compaction that finds the disk full waits before it
-// fails: Pebble starts it again at once.
-const fullPause = time.Second
+// Pebble starts flushes and compactions that fail again at once; so they fail
+// after a pause: fullPause where a compaction finds the disk full, downPause where
+// the fence is down, and it is a matter of moments until the store is closed.
+const (
+	fullPause = time.Second
+	downPause = 10 * time.Millisecond
+)
 
 // A fence stands between Pebble and the file system. Pebble ends the process
 // when its log or manifest cannot be written; a fence lets it go on in memory,
@@ -21,21 +25,33 @@ const fullPause = time.Second
 // changes on the disk any more. So a failure is to the disk what a crash is, no
 // failed sync is tried again, and the host stops in its own way.
 //
+// Logs, for whose failures Pebble panics with a lock in its hand, are lied about:
+// to Pebble their writes and syncs succeed for ever, and whoever waits for a sync
+// asks the store's fault besides (diskPending.Wait).
+//
 // A full disk gets one more try after the ballast is released. Compactions, which
 // can wait, may fail for lack of room without being a fault.
 //
 // It keeps the witness, too.
 type fence struct {
 	vfs.FS
-	fault   *fault
+	// down is the first failure to change the disk; nothing changes after it.
+	down *fault
+	// store is the fault of the store as a whole.
+	store   *fault
 	ballast *ballast
 	witness *witness
+}
+
+// fail takes the fence down.
+func (f *fence) fail(what, name string, err error) error {
+	return f.store.note(f.down.note(classify(what+" "+name, err)))
 }
 
 // change does what changes the disk, unless the fence is down, and notes its
 // error. A full disk is tried twice.
 func (f *fence) change(what, name string, category vfs.DiskWriteCategory, do func() error) error {
-	if err := f.fault.err(); err != nil {
+	if err := f.down.err(); err != nil {
 		return err
 	}
 	err := do()
@@ -49,15 +65,29 @@ func (f *fence) change(what, name string, category vfs.DiskWriteCategory, do fun
 		time.Sleep(fullPause)
 		return err
 	}
-	return f.fault.note(classify(what+" "+name, err))
+	return f.fail(what, name, err)
 }
 
 func (f *fence) wrap(name string, category vfs.DiskWriteCategory, file vfs.File) vfs.File {
-	w := &fencedFile{File: file, fence: f, name: name, category: category}
+	w := &fencedFile{File: file, fence: f, name: name, category: category, silent: isLog(name)}
 	if isManifest(name) {
 		w.sum = new(manifestSum)
 	}
 	return w
+}
+
+// newLog returns a log for writing, or, where it could not be made, one that is
+// nowhere.
+func (f *fence) newLog(name string, category vfs.DiskWriteCategory, file vfs.File, err error) (vfs.File, error) {
+	if err == nil {
+		f.witness.created(name)
+		return f.wrap(name, category, file), nil
+	}
+	nowhere, failed := vfs.NewMem().Create("log", category)
+	if failed != nil {
+		return nil, err
+	}
+	return f.wrap(name, category, nowhere), nil
 }
 
 // Create creates a file for writing.
@@ -66,10 +96,13 @@ func (f *fence) Create(name string, category vfs.DiskWriteCategory) (file vfs.Fi
 		file, err = f.FS.Create(name, category)
 		return err
 	})
+	if isLog(name) {
+		return f.newLog(name, category, file, err)
+	}
 	if err != nil {
+		time.Sleep(downPause)
 		return nil, err
 	}
-	f.witness.created(name)
 	return f.wrap(name, category, file), nil
 }
 
@@ -94,11 +127,7 @@ func (f *fence) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) 
 		file, err = f.FS.ReuseForWrite(old, name, category)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	f.witness.created(name)
-	return f.wrap(name, category, file), nil
+	return f.newLog(name, category, file, err)
 }
 
 // OpenDir opens a directory for syncing.
@@ -107,23 +136,23 @@ func (f *fence) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fencedFile{File: file, fence: f, name: name, directory: true}, nil
+	return &fencedFile{File: file, fence: f, name: name, directory: true, silent: true}, nil
 }
 
 // Remove removes a file. That it is not there is no fault.
 func (f *fence) Remove(name string) error {
-	if err := f.fault.err(); err != nil {
+	if err := f.down.err(); err != nil {
 		return err
 	}
 	if err := f.witness.removed(name); err != nil {
-		return f.fault.note(classify("remove "+name, err))
+		return f.fail("remove", name, err)
 	}
 	return f.FS.Remove(name)
 }
 
 // RemoveAll removes a file, or a directory and what is in it.
 func (f *fence) RemoveAll(name string) error {
-	if err := f.fault.err(); err != nil {
+	if err := f.down.err(); err != nil {
 		return err
 	}
 	return f.FS.RemoveAll(name)
@@ -156,6 +185,17 @@ type fencedFile struct {
 	sum      *manifestSum // of a manifest; else nil
 	// directory says that the file is the data directory.
 	directory bool
+	// silent says that failures are noted, but not told: of logs, and of the
+	// directory, which is synced when a log is made.
+	silent bool
+}
+
+// tell returns what Pebble is told of an error.
+func (f *fencedFile) tell(err error) error {
+	if f.silent {
+		return nil
+	}
+	return err
 }
 
 // Write appends p; the second try of a full disk goes on where the first ended.
@@ -170,6 +210,9 @@ func (f *fencedFile) Write(p []byte) (n int, err error) {
 	})
 	if err == nil && f.sum != nil {
 		f.sum.add(p)
+	}
+	if f.silent {
+		return len(p), nil
 	}
 	return n, err
 }
@@ -186,11 +229,11 @@ func (f *fencedFile) WriteAt(p []byte, at int64) (n int, err error) {
 // sync does a sync of any kind, and never again after one has failed: what it
 // left on the disk nobody knows.
 func (f *fencedFile) sync(do func() error) error {
-	if err := f.fence.fault.err(); err != nil {
+	if err := f.fence.down.err(); err != nil {
 		return err
 	}
 	if err := do(); err != nil {
-		return f.fence.fault.note(classify("sync "+f.name, err))
+		return f.fence.fail("sync", f.name, err)
 	}
 	return nil
 }
@@ -199,14 +242,14 @@ func (f *fencedFile) sync(do func() error) error {
 func (f *fencedFile) testify(err error) error {
 	switch {
 	case err != nil:
-		return err
+		return f.tell(err)
 	case f.directory:
 		err = f.fence.witness.directorySynced()
 	case f.sum != nil:
 		err = f.fence.witness.synced(f.name, *f.sum)
 	}
 	if err != nil {
-		return f.fence.fault.note(classify("write "+f.fence.witness.path, err))
+		return f.tell(f.fence.fail("write", f.fence.witness.path, err))
 	}
 	return nil
 }
@@ -223,12 +266,12 @@ func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
 		full, err = f.File.SyncTo(length)
 		return err
 	})
-	return full, err
+	return full, f.tell(err)
 }
 
 // Preallocate reserves room; it is a wish, so that there is none is no error.
 func (f *fencedFile) Preallocate(offset, length int64) error {
-	if err := f.fence.fault.err(); err != nil {
+	if err := f.fence.down.err(); err != nil {
 		return err
 	}
 	err := f.File.Preallocate(offset, length)

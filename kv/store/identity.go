@@ -117,7 +117,7 @@ func checkUnclaimed(fs vfs.FS, dir string) error {
 	}
 	for _, name := range names {
 		ours := false
-		for _, prefix := range []string{"LOCK", "marker.", "MANIFEST-", "OPTIONS-", "lost+found",
+		for _, prefix := range []string{"LOCK", "marker.", "MANIFEST-", "OPTIONS-", "temporary.", "lost+found",
 			ballastFile, witnessFile, identityFile + ".new"} {
 			ours = ours || strings.HasPrefix(name, prefix)
 		}

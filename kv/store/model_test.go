@@ -114,16 +114,20 @@ func writeEntry(b *strings.Builder, e marshal.Entry) {
 // dump writes down all that a store has.
 func dump(t testing.TB, s Store) string {
 	t.Helper()
+	state, err := s.Load()
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return dumpTable(s) + describe(state)
+}
+
+func dumpTable(s Store) string {
 	var b strings.Builder
 	s.Ascend(delegation.All, func(e marshal.Entry) bool {
 		writeEntry(&b, e)
 		return true
 	})
-	state, err := s.Load()
-	if err != nil {
-		t.Fatalf("load: %v", err)
-	}
-	return b.String() + describe(state)
+	return b.String()
 }
 
 // A driver does random things to a store and to the model. What it passes to
