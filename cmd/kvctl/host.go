@@ -48,8 +48,11 @@ func (a *app) hostListCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&noSizes, "no-sizes", false, "do not count keys and bytes, which reads through all keys")
 	cmd.RunE = a.withClient(func(ctx context.Context, c *client.Client, _ []string) error {
 		hosts, err := c.Hosts(ctx, sizes(noSizes)...)
-		if err != nil {
+		if len(hosts) == 0 {
 			return err
+		}
+		if err != nil {
+			a.warnf("keys and bytes are incomplete: %v", err)
 		}
 		shape := struct {
 			Hosts []hostJSON `json:"hosts"`

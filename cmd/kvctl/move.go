@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -79,10 +80,7 @@ func (a *app) moveListCommand() *cobra.Command {
 		Short: "List the moves that the hosts remember",
 		Args:  cobra.NoArgs,
 		RunE: a.withClient(func(ctx context.Context, c *client.Client, _ []string) error {
-			moves, err := c.Moves(ctx)
-			if err != nil {
-				return err
-			}
+			moves, missing := c.Moves(ctx) // some, where a host does not answer
 			shape := struct {
 				Moves []moveJSON `json:"moves"`
 			}{Moves: []moveJSON{}}
@@ -98,10 +96,10 @@ func (a *app) moveListCommand() *cobra.Command {
 					humanize.Comma(int64(m.Keys)), humanize.Bytes(m.Bytes), rateText(m.Rate), seconds(m.Active),
 				})
 			}
-			return a.emit(shape, func(w io.Writer) error {
+			return errors.Join(missing, a.emit(shape, func(w io.Writer) error {
 				header := table.Row{"id", "from", "until", "source", "to", "phase", "keys", "bytes", "rate", "time"}
 				return printTable(w, header, []int{4, 5, 7, 8, 9, 10}, rows)
-			})
+			}))
 		}),
 	}
 }

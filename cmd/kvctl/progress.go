@@ -37,6 +37,7 @@ func (a *app) newBar(description string, total int64) *bar {
 		progressbar.OptionSetWriter(a.errOut),
 		progressbar.OptionSetDescription(description),
 		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowCount(),
 		progressbar.OptionShowTotalBytes(true),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(barInterval),

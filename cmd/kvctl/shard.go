@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -30,14 +31,15 @@ func (a *app) shardListCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&noSizes, "no-sizes", false, "do not count keys and bytes, which reads through all keys")
 	cmd.RunE = a.withClient(func(ctx context.Context, c *client.Client, _ []string) error {
 		shards, err := c.Shards(ctx, sizes(noSizes)...)
-		if err != nil {
+		if len(shards) == 0 {
 			return err
 		}
-		moves, err := c.Moves(ctx)
-		if err != nil {
-			a.warnf("the moves are not known: %v", err)
+		moves, movesErr := c.Moves(ctx)
+		if movesErr != nil {
+			a.warnf("not all moves are known: %v", movesErr)
 		}
-		return a.printShards(shards, moves, noSizes)
+		// Where a host does not answer, the rest is worth seeing.
+		return errors.Join(err, a.printShards(shards, moves, noSizes))
 	})
 	return cmd
 }

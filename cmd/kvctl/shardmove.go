@@ -161,7 +161,7 @@ func detached(ctx context.Context, ids []client.MoveID, err error) error {
 	}
 	where := strings.Join(show, "; ")
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %s in the background; look with: %s", errDetached, plural(len(ids), "move goes on")[2:], where)
+		return fmt.Errorf("%w, the hosts go on with it; look with: %s", errDetached, where)
 	}
 	if errors.Is(err, client.ErrNoSuchMove) {
 		return err
