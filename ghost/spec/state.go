@@ -227,3 +227,44 @@ func (s State) Encode(b []byte) []byte {
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
+
+// With returns the state in which exactly entries are present, and whose history,
+// executed operations and highest versions, is that of s: the abstraction of a
+// system that holds entries.
+func (s State) With(entries judge.Tree[Entry]) State {
+	t := Init()
+	t.done = s.done
+	t.rows = t.rows.WithAll(func(yield func(Row) bool) {
+		for row := range s.rows.All() {
+			if !yield(Row{Entry: Entry{Key: row.Key}, Highest: row.Highest}) {
+				return
+			}
+		}
+	})
+	t.rows = t.rows.WithAll(func(yield func(Row) bool) {
+		for e := range entries.All() {
+			if !yield(Row{Entry: e, Present: true, Highest: max(e.Version, s.Row(e.Key).Highest)}) {
+				return
+			}
+		}
+	})
+	return t
+}
+
+// Differ returns an error that names a key that is not the same in both states.
+func Differ(want, got State) error {
+	for w := range want.rows.All() {
+		if g := got.Row(w.Key); g != w {
+			return fmt.Errorf("%w: %v: want %v, highest %d; got %v, highest %d", ErrSpec, w.Key, w.reply(), w.Highest, g.reply(), g.Highest)
+		}
+	}
+	if want.rows.Len() == got.rows.Len() {
+		return nil
+	}
+	for g := range got.rows.All() {
+		if _, ok := want.rows.Get(g); !ok {
+			return fmt.Errorf("%w: %v: never written, got %v", ErrSpec, g.Key, g.reply())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package protocol_test
+
+import (
+	"fmt"
+	"testing"
+
+	"ironkv/delegation"
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/ghost/protocol"
+	"ironkv/tests/explore/search"
+)
+
+func space(s protocol.System) search.Space[protocol.System] {
+	return search.Space[protocol.System]{
+		Init:    []protocol.System{s},
+		Key:     func(b []byte, s protocol.System) []byte { return s.Encode(b) },
+		Check:   func(s protocol.System) error { return judge.Check(ghost.Invariants, s) },
+		Workers: 2, MaxStates: 1 << 17,
+		Next: func(s protocol.System) (out []search.Transition[protocol.System]) {
+			for _, t := range s.Next() {
+				out = append(out, search.Transition[protocol.System]{
+					Kind: t.Name, Label: fmt.Sprintf("host %d: %s %+v", t.Host, t.Name, t.Action), Next: t.System, Err: t.Err,
+				})
+			}
+			return out
+		},
+	}
+}
+
+func set(key delegation.Key, value string) protocol.Message {
+	return protocol.SetRequest{Key: key, Value: value}
+}
+
+func shard(r delegation.Range, to delegation.HostID) protocol.Message {
+	return protocol.Shard{Range: r, Recipient: to}
+}
+
+var low = delegation.Range{Until: delegation.At("b")}
+
+// TestEveryBehaviour explores P to the end in small scopes: every order of
+// deliveries, losses, duplicates and retransmissions, and clients that give up.
+// What they are a part of grows with tests/explore.
+func TestEveryBehaviour(t *testing.T) {
+	hosts := func(n int) (ids []delegation.HostID) {
+		for i := range n {
+			ids = append(ids, delegation.HostID(i+1))
+		}
+		return ids
+	}
+	for _, scope := range []struct {
+		name   string
+		system protocol.System
+	}{
+		{"acquaintance", protocol.NewSystem(1, hosts(2), false)},
+		{"a write and its repetitions", protocol.NewSystem(1, hosts(2), true).
+			WithClient(protocol.NewClient(1, 2, set("a", "x"), set("a", "y")))},
+		{"a write while its key moves", protocol.NewSystem(1, hosts(2), true).
+			WithClient(protocol.NewClient(1, 2, set("a", "x"))).
+			WithClient(protocol.NewClient(2, 2, shard(low, 2)))},
+		{"a write and a page while their key goes and returns", protocol.NewSystem(1, hosts(2), true).
+			WithClient(protocol.NewClient(1, 2, set("a", "x"), protocol.ScanRequest{Range: delegation.All})).
+			WithClient(protocol.NewClient(2, 2, shard(low, 2), shard(low, 1)))},
+		{"orders that chase each other", protocol.NewSystem(1, hosts(3), true).
+			WithClient(protocol.NewClient(1, 3, set("a", "x"))).
+			WithClient(protocol.NewClient(2, 3, shard(low, 2))).
+			WithClient(protocol.NewClient(3, 3, shard(low, 3)))},
+	} {
+		t.Run(scope.name, func(t *testing.T) {
+			report, err := search.Run(space(scope.system))
+			t.Logf("\n%v", report)
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

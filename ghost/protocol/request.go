@@ -1,0 +1,247 @@
+package protocol
+
+import (
+	"ironkv/delegation"
+	"ironkv/ghost/spec"
+	"ironkv/marshal"
+)
+
+// NextGetRequest reads a key at its owner, or redirects. Source: NextGetRequest,
+// Protocol/SHT/Host.i.dfy; that a session is needed is ours.
+type NextGetRequest struct{ Packet Packet }
+
+// Name returns the paper's name.
+func (NextGetRequest) Name() string { return "NextGetRequest" }
+
+// Take returns what the action makes of s.
+func (a NextGetRequest) Take(s Host) (Outcome, error) {
+	q, ok := a.Packet.Msg.(GetRequest)
+	_, open := s.Session(q.Session)
+	if err := enabled(a,
+		conjunct{"the packet is a GetRequest", ok},
+		conjunct{"the host has joined", s.Joined},
+		conjunct{"the session is open", open},
+	); err != nil {
+		return Outcome{}, err
+	}
+	r, owner := s.Map.Lookup(q.Key)
+	if owner != s.Me {
+		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner})}, nil
+	}
+	entry, found := s.Entry(q.Key)
+	entry.Key = ""
+	reply := spec.GetReply{Found: found, Entry: entry}
+	reply.Entry.Key = q.Key
+	return Outcome{
+		Host:     s,
+		Sent:     s.toClient(a.Packet, GetReply{Header: q.Header, Found: found, Entry: entry}),
+		Executed: []spec.Execution{{Request: spec.Get{Key: q.Key}, Reply: reply}},
+	}, nil
+}
+
+// NextScanRequest reads a page: Covered, a first part of the range, all of it
+// owned by this host. Or it redirects, as reading the range's first key would.
+// Ours; a page is to a range what NextGetRequest is to a key.
+type NextScanRequest struct {
+	Packet  Packet
+	Covered delegation.Range
+}
+
+// Name returns the action's name.
+func (NextScanRequest) Name() string { return "NextScanRequest" }
+
+// Take returns what the action makes of s.
+func (a NextScanRequest) Take(s Host) (Outcome, error) {
+	q, ok := a.Packet.Msg.(ScanRequest)
+	_, open := s.Session(q.Session)
+	if err := enabled(a,
+		conjunct{"the packet is a ScanRequest", ok},
+		conjunct{"the host has joined", s.Joined},
+		conjunct{"the session is open", open},
+	); err != nil {
+		return Outcome{}, err
+	}
+	if r, owner := s.Map.lookup(q.Range.From); owner != s.Me && !q.Range.Empty() {
+		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner})}, nil
+	}
+	if err := enabled(a,
+		conjunct{"the page starts where the range does", a.Covered.From == q.Range.From},
+		conjunct{"the page ends within the range", a.Covered == q.Range || (q.Range.Covers(a.Covered) && !a.Covered.Empty())},
+		conjunct{"this host owns all of the page", q.Range.Empty() || s.Map.OwnsAll(a.Covered, s.Me)},
+	); err != nil {
+		return Outcome{}, err
+	}
+	m := ScanReply{Header: q.Header, Covered: a.Covered}
+	for _, e := range s.Entries(a.Covered) {
+		m.Keys++
+		if q.Mode != marshal.ScanCount {
+			m.Entries = append(m.Entries, e.In(q.Mode))
+		}
+	}
+	return Outcome{
+		Host: s,
+		Sent: s.toClient(a.Packet, m),
+		Executed: []spec.Execution{{
+			Request: spec.Scan{Range: q.Range, Mode: q.Mode},
+			Reply:   spec.ScanReply{Covered: m.Covered, Keys: m.Keys, Entries: m.Entries},
+		}},
+	}, nil
+}
+
+// mayAnswer says that the number of a write or an order may get its one answer
+// now, under a floor which its client has named in this or in an earlier request
+// (one below which it expects no answer any more; any up to the number is safe).
+// Ours: the paper's clients have no sessions, and its hosts execute a repeated
+// request again.
+func mayAnswer(s Host, hd Header, w Write, floor uint64) []conjunct {
+	session, open := s.Session(hd.Session)
+	_, answered := session.Answer(hd.Number)
+	return []conjunct{
+		{"the host has joined", s.Joined},
+		{"the session is open", open},
+		{"the number is not below the session's floor", hd.Number >= max(1, session.Floor)},
+		{"the request's own floor is not above its number", w.Floor <= hd.Number},
+		{"the number has no answer yet", !answered},
+		{"the new floor is one that the client has named", floor >= max(session.Floor, w.Floor) && floor <= hd.Number},
+	}
+}
+
+// answered records the number's one answer, and sends it.
+func (h Host) answered(p Packet, hd Header, floor uint64, m Message) Outcome {
+	session, _ := h.Session(hd.Session)
+	h.Sessions = h.Sessions.With(session.record(floor, hd.Number, m))
+	return Outcome{Host: h, Sent: h.toClient(p, m)}
+}
+
+// NextSetRequest writes a key at its owner, or redirects; either is recorded.
+// Source: NextSetRequest, Protocol/SHT/Host.i.dfy; versions, conditions and that
+// the answer is recorded are ours.
+type NextSetRequest struct {
+	Packet Packet
+	Floor  uint64
+}
+
+// Name returns the paper's name.
+func (NextSetRequest) Name() string { return "NextSetRequest" }
+
+// Take returns what the action makes of s.
+func (a NextSetRequest) Take(s Host) (Outcome, error) {
+	q, ok := a.Packet.Msg.(SetRequest)
+	if err := enabled(a, append(mayAnswer(s, q.Header, q.Write, a.Floor),
+		conjunct{"the packet is a SetRequest", ok},
+	)...); err != nil {
+		return Outcome{}, err
+	}
+	if r, owner := s.Map.Lookup(q.Key); owner != s.Me {
+		return s.answered(a.Packet, q.Header, a.Floor, Redirect{q.Header, r, owner}), nil
+	}
+	t, reply := s.set(q)
+	o := t.answered(a.Packet, q.Header, a.Floor, SetReply{q.Header, reply.Result, reply.Version})
+	o.Executed = []spec.Execution{{
+		Request: spec.Set{Operation: q.Operation, Key: q.Key, Value: q.Value, Delete: q.Delete, Condition: q.Condition},
+		Reply:   reply,
+	}}
+	return o, nil
+}
+
+// set executes a write: a version is the clock's next, hence above all before.
+func (h Host) set(q SetRequest) (Host, spec.SetReply) {
+	entry, found := h.Entry(q.Key)
+	switch {
+	case q.Condition.Set && q.Condition.Version != entry.Version:
+		return h, spec.SetReply{Result: marshal.SetConditionFailed, Version: entry.Version}
+	case q.Delete && !found:
+		return h, spec.SetReply{Result: marshal.SetAbsent}
+	case q.Delete:
+		h.Clock++
+		h.Table = h.Table.Without(entry)
+		return h, spec.SetReply{Result: marshal.SetApplied, Version: entry.Version}
+	}
+	h.Clock++
+	h.Table = h.Table.With(spec.Entry{Key: q.Key, Value: q.Value, Version: h.Clock})
+	return h, spec.SetReply{Result: marshal.SetApplied, Version: h.Clock}
+}
+
+// headerOf returns what writes and orders have in common.
+func headerOf(m Message) (Header, Write, bool) {
+	switch m := m.(type) {
+	case SetRequest:
+		return m.Header, m.Write, true
+	case Shard:
+		return m.Header, m.Write, true
+	case MoveOrder:
+		return m.Header, m.Write, true
+	}
+	return Header{}, Write{}, false
+}
+
+// RepeatAnswer gives a number that is asked again the answer that it got. Ours.
+type RepeatAnswer struct{ Packet Packet }
+
+// Name returns the action's name.
+func (RepeatAnswer) Name() string { return "RepeatAnswer" }
+
+// Take returns what the action makes of s.
+func (a RepeatAnswer) Take(s Host) (Outcome, error) {
+	hd, _, ok := headerOf(a.Packet.Msg)
+	session, open := s.Session(hd.Session)
+	answer, answered := session.Answer(hd.Number)
+	if err := enabled(a,
+		conjunct{"the packet is a write or an order", ok},
+		conjunct{"the host has joined", s.Joined},
+		conjunct{"the session is open", open},
+		conjunct{"the number has an answer", answered},
+	); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Host: s, Sent: s.toClient(a.Packet, answer)}, nil
+}
+
+// OpenSession opens a session of the id, or answers again that it is open. Ours.
+type OpenSession struct {
+	Packet Packet
+	ID     marshal.SessionID
+}
+
+// Name returns the action's name.
+func (OpenSession) Name() string { return "OpenSession" }
+
+// Take returns what the action makes of s.
+func (a OpenSession) Take(s Host) (Outcome, error) {
+	q, ok := a.Packet.Msg.(Open)
+	if err := enabled(a,
+		conjunct{"the packet is an Open", ok},
+		conjunct{"the host has joined", s.Joined},
+	); err != nil {
+		return Outcome{}, err
+	}
+	sent := s.toClient(a.Packet, Opened{q.Nonce, a.ID})
+	for session := range s.Sessions.All() {
+		if session.Nonce == q.Nonce {
+			return Outcome{Host: s, Sent: sent}, enabled(a, conjunct{"the nonce gets the session that it got before", session.ID == a.ID})
+		}
+	}
+	_, taken := s.Session(a.ID)
+	if err := enabled(a, conjunct{"the id is new", !taken && a.ID != marshal.SessionID{}}); err != nil {
+		return Outcome{}, err
+	}
+	s.LastSession++
+	s.Sessions = s.Sessions.With(Session{ID: a.ID, Nonce: q.Nonce, Serial: s.LastSession})
+	return Outcome{Host: s, Sent: sent}, nil
+}
+
+// CloseSession ends a session, on request or by itself, with all its answers. Ours.
+type CloseSession struct{ ID marshal.SessionID }
+
+// Name returns the action's name.
+func (CloseSession) Name() string { return "CloseSession" }
+
+// Take returns what the action makes of s.
+func (a CloseSession) Take(s Host) (Outcome, error) {
+	session, open := s.Session(a.ID)
+	if err := enabled(a, conjunct{"the session is open", open}); err != nil {
+		return Outcome{}, err
+	}
+	s.Sessions = s.Sessions.Without(session)
+	return Outcome{Host: s}, nil
+}
