@@ -1,0 +1,41 @@
+# ironkv. `make` alone lists the targets; `make ci` is exactly what CI runs.
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BIN      := bin
+
+# Seeds and lengths of the longer runs, for the command line: make sim SEED=7
+SEED     ?= 1
+STEPS    ?= 100000
+DURATION ?= 5m
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint demo ci fuzz bench
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+build: ## kvd, kvctl and kvbench, into bin/
+	@mkdir -p $(BIN)
+	go build -o $(BIN)/ ./cmd/...
+
+test: ## every test, the concurrent packages under the race detector too (minutes)
+	go test ./...
+	go test -race -short ./udp/... ./kv/server/... ./kv/client/... ./kv/cluster/... ./ghost/...
+
+lint: ## formatting, imports' direction, docs, dead code
+	go run $(GOLANGCI) run ./...
+
+demo: build ## three hosts, a real data set, live moves, a kill, an audit: about a minute
+	go run ./tests/demo -bin $(BIN)
+
+ci: lint test demo ## exactly what CI runs
+
+bench: ## micro-benchmarks: the map, messages, a step, fragments
+	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...
+
+fuzz: ## every fuzz target in turn, FUZZTIME each
+	@for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
