@@ -132,6 +132,7 @@ func (s *State) encode(b []byte) []byte {
 	}
 	for serial, v := range sorted(serials) {
 		b = append(append(b, v.ID[:]...), v.Nonce[:]...)
+		b = appendText(b, v.Client.String())
 		b = appendUint(b, serial, v.Floor, uint64(len(v.Answers)))
 		for n, a := range sorted(v.Answers) {
 			b = marshal.Append(appendUint(b, n), a)

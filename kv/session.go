@@ -148,7 +148,7 @@ func ptr[T any](v T) *T { return &v }
 func (h *Host) openSession(client netip.AddrPort, nonce marshal.Nonce) *liveSession {
 	h.state.LastSession++
 	h.store.SetIdentity(h.state.Identity)
-	rec := SessionRecord{ID: h.sessionID(h.state.LastSession), Nonce: nonce, Serial: h.state.LastSession}
+	rec := SessionRecord{ID: h.sessionID(h.state.LastSession), Nonce: nonce, Serial: h.state.LastSession, Client: client}
 	s := &Session{SessionRecord: rec, Answers: map[uint64]marshal.Message{}}
 	h.state.Sessions[rec.ID] = s
 	h.store.OpenSession(rec)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"ironkv/delegation"
@@ -87,6 +88,9 @@ type SessionRecord struct {
 	Nonce marshal.Nonce
 	// Serial is the session's place in the order of opening.
 	Serial uint64
+	// Client is where it was opened from, as its cookie proved: after a restart
+	// the transport goes on to answer there.
+	Client netip.AddrPort
 }
 
 // Session is one client at this host.

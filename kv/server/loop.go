@@ -84,7 +84,7 @@ type loop struct {
 func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb members) *loop {
 	l := &loop{
 		me: me, machine: m, store: st, socket: s, members: mb, observer: nobody{},
-		watch: newStopwatch(), pipeline: newPipeline(s, udp.PathMTU),
+		watch: newStopwatch(), pipeline: newPipeline(s),
 	}
 	l.deliver = l.inbox.add
 	return l

@@ -20,7 +20,7 @@ const PipelineDepth = 32
 // belongs to one of them at a time and travels by the two channels.
 type pipeline struct {
 	socket socket
-	path   func(netip.AddrPort) int // udp.PathMTU
+	paths  paths
 	queued chan *outbox
 	free   chan *outbox
 	// underWay counts the batches that are queued and not sent.
@@ -34,9 +34,10 @@ type pipeline struct {
 	sends  sendCounts
 }
 
-func newPipeline(s socket, path func(netip.AddrPort) int) *pipeline {
+func newPipeline(s socket) *pipeline {
 	p := &pipeline{
-		socket: s, path: path,
+		socket: s,
+		paths:  paths{},
 		queued: make(chan *outbox, PipelineDepth),
 		free:   make(chan *outbox, PipelineDepth+1),
 		done:   make(chan struct{}),
@@ -136,11 +137,39 @@ func (p *pipeline) transmit(o *outbox) {
 	for i := range o.list {
 		d := &o.list[i]
 		if d.proven {
-			p.socket.Classify(d.dst, udp.Client)
-			p.socket.SetDatagram(d.dst, p.path(d.dst))
+			p.welcome(d.dst)
 		}
 		p.sends.count(p.socket.Send(d.dst, o.buf[start:d.end], d.mode))
 		start = d.end
 	}
 	p.sends.count(p.socket.Flush())
+}
+
+// welcome has an address that has proven itself treated as a client's. It is not
+// called while a batch is being transmitted elsewhere.
+func (p *pipeline) welcome(addr netip.AddrPort) {
+	if !addr.IsValid() {
+		return
+	}
+	p.socket.Classify(addr, udp.Client)
+	p.socket.SetDatagram(addr, p.paths.datagram(addr))
+}
+
+// maxPaths bounds how many routes are remembered.
+const maxPaths = 1024
+
+// paths remembers what udp.PathMTU said of a route, for asking takes several
+// system calls. A route that shrinks later is found out by the transport.
+type paths map[netip.Addr]int
+
+func (p paths) datagram(addr netip.AddrPort) int {
+	size, ok := p[addr.Addr()]
+	if !ok {
+		if len(p) >= maxPaths {
+			clear(p)
+		}
+		size = udp.PathMTU(addr)
+		p[addr.Addr()] = size
+	}
+	return size
 }

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"ironkv/kv"
@@ -158,6 +161,12 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	l := newLoop(cfg.Me, host, cfg.Store, conn, members)
+	l.observer = observer
+	l.report = newReporter(cfg.Logger, "id", cfg.Me, "address", conn.LocalAddr())
+	for _, v := range slices.SortedFunc(maps.Values(state.Sessions), bySerial) {
+		l.pipeline.welcome(v.Client)
+	}
 	if fresh {
 		if err := commitNow(cfg.Store, host.Counters()); err != nil {
 			return nil, fmt.Errorf("commit the first records: %w", err)
@@ -166,11 +175,10 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 	cfg.Logger.Info("starting", "id", cfg.Me, "address", conn.LocalAddr(), "hosts", len(cfg.Members),
 		"durable", cfg.Durable, "new", fresh, "incarnation", fmt.Sprintf("%016x", uint64(state.Incarnation)),
 		"step", state.Step, "joined", host.Serving())
-	l := newLoop(cfg.Me, host, cfg.Store, conn, members)
-	l.observer = observer
-	l.report = newReporter(cfg.Logger, "id", cfg.Me, "address", conn.LocalAddr())
 	return &Server{loop: l, conn: conn, addr: conn.LocalAddr()}, nil
 }
+
+func bySerial(a, b *kv.Session) int { return cmp.Compare(a.Serial, b.Serial) }
 
 func commitNow(s store.Store, c kv.Counters) error {
 	pending, err := s.Commit(c)

@@ -68,13 +68,18 @@ func appendHost(b []byte, h delegation.HostID) []byte {
 
 func appendSession(b []byte, s kv.SessionRecord) []byte {
 	b = append(append(append(b, recordFormat), s.ID[:]...), s.Nonce[:]...)
-	return binary.BigEndian.AppendUint64(b, s.Serial)
+	b = binary.BigEndian.AppendUint64(b, s.Serial)
+	b, _ = s.Client.AppendBinary(b) // it returns no error
+	return b
 }
 
 func (r *reader) session() (s kv.SessionRecord) {
 	copy(s.ID[:], r.take(len(s.ID)))
 	copy(s.Nonce[:], r.take(len(s.Nonce)))
 	s.Serial = r.u64()
+	if client := r.take(len(r.rest)); r.err == nil && s.Client.UnmarshalBinary(client) != nil {
+		r.err = errRecord
+	}
 	return s
 }
 
