@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -144,6 +145,8 @@ func TestDamage(t *testing.T) {
 				kind := strings.TrimLeft(name, "0123456789")
 				seen[fmt.Sprintf("closed=%v %s %s: %s", closed, kind[:min(len(kind), 8)], damage[:3], got)]++
 				switch {
+				case got == "prefix" && damage[:4] == "flip" && at(damage) < len(logged(readFile(t, w.fs, path)))/2:
+					t.Errorf("closed %v, %s, %s: what follows the damage is forgotten", closed, damage, path)
 				case got == "wrong", got == "prefix" && (closed || name != newest || damage == "remove"):
 					t.Errorf("closed %v, %s, %s: %s data", closed, damage, path, got)
 				case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) &&
@@ -157,6 +160,17 @@ func TestDamage(t *testing.T) {
 		t.Log(line)
 	}
 }
+
+// at returns the offset of a damage.
+func at(damage string) (n int) {
+	if _, err := fmt.Sscanf(damage, "flip %d", &n); err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// logged returns the part of a log that was written.
+func logged(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
 
 func sortedCounts(m map[string]int) (lines []string) {
 	for what, n := range m {

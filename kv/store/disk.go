@@ -101,12 +101,18 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 		return d.openError(dir, err)
 	}
 	d.table, d.records = d.db.NewIndexedBatch(), d.db.NewBatch()
-	if !claimed {
-		if err := d.claim(fs, dir, id); err != nil {
-			return classify("make "+dir, err)
-		}
+	if claimed {
+		return d.prepare(uint64(opts.Window))
 	}
-	return d.prepare(uint64(opts.Window))
+	if err := d.claim(fs, dir, id); err != nil {
+		return classify("make "+dir, err)
+	}
+	// The first log of a database is of an older kind, which checkNewestLog can
+	// say nothing about. A flush starts the next.
+	if err := d.prepare(uint64(opts.Window)); err != nil {
+		return err
+	}
+	return d.flush()
 }
 
 // openDatabase opens Pebble, which panics instead of returning an error over some
@@ -141,7 +147,10 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 	case !desc.Exists:
 		return false, corrupt(dir, errors.New("the file that names the manifest is missing"))
 	}
-	return true, d.witness.check(desc.ManifestFilename)
+	if err := d.witness.check(desc.ManifestFilename); err != nil {
+		return false, err
+	}
+	return true, checkNewestLog(fs, dir)
 }
 
 // claim writes the identity of a new directory.

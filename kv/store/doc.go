@@ -53,11 +53,12 @@
 //
 // # What is found out when it is damaged
 //
-// Blocks of tables carry checksums, which every read verifies; logs and the list
-// of tables do, which opening verifies. A damaged middle of a log, a missing file,
-// a shortened or damaged list is refused. What cannot be told from a crash is a
-// newest log whose end is cut off: the store then has the batches before the cut,
-// whole, and the host's peers find out that it forgot.
+// Blocks of tables carry checksums, which every read verifies; a read that fails
+// is an error that sticks. Opening verifies the list of tables, that no file is
+// missing, and the logs: what is damaged is refused with [ErrCorrupt]. What cannot
+// be told from a crash is a newest log whose end is cut off or damaged within its
+// last few syncs: the store then has the batches before that, whole, and the
+// host's peers find out that it forgot.
 //
 // # When the disk is full
 //
