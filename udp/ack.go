@@ -172,10 +172,6 @@ func (t *Transport) timeout(now time.Duration, p *peer) {
 		if tr.missing > 0 {
 			continue
 		}
-		if tr.probed {
-			t.restart(p, tr)
-			continue
-		}
 		tr.probed = true
 		last := len(tr.fragments) - 1
 		tr.fragments[last].state = fragmentLost

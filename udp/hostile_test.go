@@ -268,3 +268,56 @@ func TestAcknowledgementsDueAreBounded(t *testing.T) {
 		t.Error("a repetition is not acknowledged")
 	}
 }
+
+// TestTrickleDoesNotHoldRoomForEver: a client that adds a byte now and then to a message it never
+// finishes makes room once the message has grown too old.
+func TestTrickleDoesNotHoldRoomForEver(t *testing.T) {
+	n := &node{Transport: NewTransport(Config{ClientPool: 1 << 20})}
+	n.Classify(spoof(1), Client)
+	n.Classify(spoof(2), Client)
+	refused := uint64(0)
+	now := time.Duration(0)
+	for i := 0; now <= assemblyAge; i++ {
+		n.receive1(now, spoof(1), fragmentOf(1, 1, i, 700_000, 0, []byte("x")))
+		refused = n.Stats().Drops[DropClientRoom]
+		n.receive1(now, spoof(2), fragmentOf(1, 1, 0, 700_000, 0, []byte("x")))
+		now += assemblyIdle / 2
+	}
+	if refused == 0 || n.Stats().Drops[DropClientRoom] != refused || len(n.find(spoof(2)).assemblies) != 1 {
+		t.Errorf("refused %d times before, %d in all", refused, n.Stats().Drops[DropClientRoom])
+	}
+}
+
+// TestAllAcknowledgedButTheWhole: the last fragment asks why, until that is answered; an answer that
+// names a part makes all of the message start again.
+func TestAllAcknowledgedButTheWhole(t *testing.T) {
+	tr := NewTransport(Config{Nonce: 7})
+	tr.Classify(address(1), Peer)
+	_ = tr.Send(0, address(1), make([]byte, 5000), Reliable)
+	fragments := func(at time.Duration) uint64 {
+		before := tr.Stats().FragmentsOut
+		tr.Flush(at, func(netip.AddrPort, []byte) {})
+		return tr.Stats().FragmentsOut - before
+	}
+	answer := func(at time.Duration, s span) {
+		d := appendAck(appendHeader(nil, 9), 7, 0, []span{s})
+		sealDatagram(d)
+		tr.Receive(at, address(1), d, nil)
+	}
+	if n := fragments(0); n != 4 {
+		t.Fatalf("%d fragments, not 4", n)
+	}
+	answer(time.Millisecond, span{0, 5000})
+	now := time.Duration(0)
+	for range 3 {
+		now, _ = tr.Deadline()
+		tr.Tick(now)
+		if n := fragments(now); n != 1 {
+			t.Errorf("%d fragments to ask, not 1", n)
+		}
+	}
+	answer(now, span{4000, 5000})
+	if n := fragments(now); n != 4 {
+		t.Errorf("%d fragments after the answer, not 4", n)
+	}
+}

@@ -117,6 +117,16 @@ func TestEpochAgainstAMap(t *testing.T) {
 	}
 }
 
+// TestEpochForgets: what lies below the window is neither finished nor fresh.
+func TestEpochForgets(t *testing.T) {
+	var e epoch
+	e.finish(5)
+	e.finish(5 + idWindow)
+	if e.state(5) != idStale || e.state(6+idWindow) != idFresh || e.state(5+idWindow) != idFinished {
+		t.Errorf("states %v, %v, %v", e.state(5), e.state(6+idWindow), e.state(5+idWindow))
+	}
+}
+
 func TestBuffers(t *testing.T) {
 	var p buffers
 	for n := 1; n < 9<<20; n += 1 + n/7 {

@@ -306,3 +306,16 @@ func TestPingIsSmall(t *testing.T) {
 		t.Error("no ping of its own after a timeout")
 	}
 }
+
+// TestAnUnusedWindowDoesNotGrow: short messages one at a time say nothing about what the path takes.
+func TestAnUnusedWindowDoesNotGrow(t *testing.T) {
+	w := newWorld(t, 1, FaultRates{Delay: time.Millisecond}, Config{}, Config{}).introduce()
+	a, b := w.nodes[0], w.nodes[1]
+	for range 50 {
+		_ = a.Send(w.now, b.addr, make([]byte, 1000), Reliable)
+		w.run(time.Second, w.quiet)
+	}
+	if got := a.find(b.addr).win.size; got != initialDatagrams*DefaultDatagram {
+		t.Errorf("the window is %d bytes", got)
+	}
+}
