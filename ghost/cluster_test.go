@@ -29,7 +29,7 @@ type cluster struct {
 }
 
 // testLimits make chunks of one entry of a few bytes.
-var testLimits = kv.Limits{ChunkBytes: 1, HoldTime: 100 * kv.Millisecond}
+var testLimits = kv.Limits{ChunkBytes: 1, HoldTime: 100 * kv.Millisecond, EndedMoves: 2}
 
 func newCluster(t testing.TB, n int, limits kv.Limits) *cluster {
 	c := &cluster{t: t}
@@ -120,6 +120,16 @@ func (c *cluster) settle() {
 			quiet++
 			c.now += 10 * kv.Millisecond
 		}
+	}
+}
+
+// heal lets time pass, with a network that loses nothing, until whatever was lost
+// before has been repeated.
+func (c *cluster) heal() {
+	c.t.Helper()
+	for range 40 {
+		c.settle()
+		c.now += 500 * kv.Millisecond
 	}
 }
 

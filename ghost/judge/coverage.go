@@ -5,12 +5,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 )
 
 // Coverage counts what was seen of what could be. A check that never saw an
-// action has said nothing about it: the table shows that.
+// action has said nothing about it: the table shows that. It may be shared
+// between goroutines.
 type Coverage struct {
+	mutex  sync.Mutex
 	counts map[string]int
 }
 
@@ -24,14 +27,27 @@ func NewCoverage(names ...string) *Coverage {
 }
 
 // Saw counts name once more.
-func (c *Coverage) Saw(name string) { c.counts[name]++ }
+func (c *Coverage) Saw(name string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.counts[name]++
+}
 
 // Count returns how often name was seen.
-func (c *Coverage) Count(name string) int { return c.counts[name] }
+func (c *Coverage) Count(name string) int { return c.copy()[name] }
+
+func (c *Coverage) copy() map[string]int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return maps.Clone(c.counts)
+}
 
 // Add counts everything that o counted.
 func (c *Coverage) Add(o *Coverage) {
-	for name, n := range o.counts {
+	counts := o.copy()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for name, n := range counts {
 		c.counts[name] += n
 	}
 }
@@ -39,8 +55,9 @@ func (c *Coverage) Add(o *Coverage) {
 // Never returns the names that were not seen, in alphabetical order.
 func (c *Coverage) Never() []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(c.counts)) {
-		if c.counts[name] == 0 {
+	counts := c.copy()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if counts[name] == 0 {
 			names = append(names, name)
 		}
 	}
@@ -51,8 +68,9 @@ func (c *Coverage) Never() []string {
 func (c *Coverage) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, name := range slices.Sorted(maps.Keys(c.counts)) {
-		if n := c.counts[name]; n > 0 {
+	counts := c.copy()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[name]; n > 0 {
 			fmt.Fprintf(w, "%s\t%d\n", name, n)
 		} else {
 			fmt.Fprintf(w, "%s\tnever\n", name)

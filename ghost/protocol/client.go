@@ -96,8 +96,8 @@ func (c Client) next() Client {
 	return c
 }
 
-// replyTo returns the header of a reply.
-func replyTo(m Message) (Header, bool) {
+// ReplyTo returns the header of a reply to a request; false for other messages.
+func ReplyTo(m Message) (Header, bool) {
 	switch m := m.(type) {
 	case GetReply:
 		return m.Header, true
@@ -135,7 +135,7 @@ func (c Client) moves(s System, i int) (out []Transition) {
 	with("ClientGivesUp", c.next())
 	hd := Header{Session: c.Session(c.At), Number: c.Number}
 	for p := range s.Network.All() {
-		if to, ok := replyTo(p.Msg); !ok || to != hd {
+		if to, ok := ReplyTo(p.Msg); !ok || to != hd {
 			continue
 		}
 		redirect, ok := p.Msg.(Redirect)

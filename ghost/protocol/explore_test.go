@@ -16,7 +16,7 @@ func space(s protocol.System) search.Space[protocol.System] {
 		Init:    []protocol.System{s},
 		Key:     func(b []byte, s protocol.System) []byte { return s.Encode(b) },
 		Check:   func(s protocol.System) error { return judge.Check(ghost.Invariants, s) },
-		Workers: 2, MaxStates: 1 << 17,
+		Workers: 2, MaxStates: 1 << 15,
 		Next: func(s protocol.System) (out []search.Transition[protocol.System]) {
 			for _, t := range s.Next() {
 				out = append(out, search.Transition[protocol.System]{
@@ -58,15 +58,18 @@ func TestEveryBehaviour(t *testing.T) {
 		{"a write while its key moves", protocol.NewSystem(1, hosts(2), true).
 			WithClient(protocol.NewClient(1, 2, set("a", "x"))).
 			WithClient(protocol.NewClient(2, 2, shard(low, 2)))},
-		{"a write and a page while their key goes and returns", protocol.NewSystem(1, hosts(2), true).
+		{"a write and a page while their key moves", protocol.NewSystem(1, hosts(2), true).
 			WithClient(protocol.NewClient(1, 2, set("a", "x"), protocol.ScanRequest{Range: delegation.All})).
-			WithClient(protocol.NewClient(2, 2, shard(low, 2), shard(low, 1)))},
+			WithClient(protocol.NewClient(2, 2, shard(low, 2)))},
 		{"orders that chase each other", protocol.NewSystem(1, hosts(3), true).
 			WithClient(protocol.NewClient(1, 3, set("a", "x"))).
 			WithClient(protocol.NewClient(2, 3, shard(low, 2))).
 			WithClient(protocol.NewClient(3, 3, shard(low, 3)))},
 	} {
 		t.Run(scope.name, func(t *testing.T) {
+			if testing.Short() && len(scope.system.Clients) > 1 {
+				t.Skip("short: seconds, alone on two cores")
+			}
 			report, err := search.Run(space(scope.system))
 			t.Logf("\n%v", report)
 			if err != nil {

@@ -175,6 +175,18 @@ func headerOf(m Message) (Header, Write, bool) {
 	return Header{}, Write{}, false
 }
 
+// HeaderOf returns the header of a request; false for other messages.
+func HeaderOf(m Message) (Header, bool) {
+	switch m := m.(type) {
+	case GetRequest:
+		return m.Header, true
+	case ScanRequest:
+		return m.Header, true
+	}
+	hd, _, ok := headerOf(m)
+	return hd, ok
+}
+
 // RepeatAnswer gives a number that is asked again the answer that it got. Ours.
 type RepeatAnswer struct{ Packet Packet }
 

@@ -1,0 +1,355 @@
+package ghost
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"ironkv/delegation"
+	"ironkv/ghost/protocol"
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+// An explanation finds the actions of P that a step of H is, and takes them. It
+// takes from H only the choices that P leaves open; whether they may be made so,
+// P says.
+type explanation struct {
+	checker *Checker
+	host    *kv.Host // after the step
+	id      delegation.HostID
+	in      kv.Input
+	out     *kv.Effects
+	actual  []protocol.Packet // what the step sent, as P sees it
+	sent    []protocol.Packet // what P's actions send
+	actions int
+}
+
+func (e *explanation) run(held []*kv.Held) error {
+	for _, p := range e.out.Packets {
+		if q, ok := AbstractPacket(p); ok {
+			e.actual = append(e.actual, q)
+		}
+	}
+	for _, part := range []func() error{
+		e.closeSessions,
+		func() error { return e.receive(held) },
+		e.spontaneous,
+		e.changeMoves,
+		e.greet,
+	} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	if err := protocol.DifferInSent(e.sent, e.actual); err != nil {
+		return fmt.Errorf("%w: %w", protocol.ErrProtocol, err)
+	}
+	e.checker.counts.Actions += uint64(e.actions)
+	if e.actions == 0 {
+		e.checker.counts.Stutters++
+	}
+	return e.compare()
+}
+
+// before is P's view of the host, as far as the actions have led.
+func (e *explanation) before() protocol.Host {
+	return e.checker.system.Hosts[e.checker.index[e.id]]
+}
+
+func (e *explanation) take(a protocol.Action) error {
+	e.checker.seen.Saw(a.Name())
+	e.actions++
+	system, o, err := e.checker.system.Step(e.id, a)
+	if err != nil {
+		return err
+	}
+	e.checker.system = system
+	e.checker.counts.Requests += uint64(len(o.Executed))
+	e.sent = append(e.sent, o.Sent...)
+	return nil
+}
+
+// closeSessions takes CloseSession for each session that is gone. P lets that
+// happen at any time; H does it on request, by itself, or to make room.
+func (e *explanation) closeSessions() error {
+	closes := e.out.Action == kv.ActSession || e.out.Action == kv.ActExpire
+	if !closes {
+		return nil
+	}
+	for s := range e.before().Sessions.All() {
+		if e.host.State().Sessions[s.ID] == nil {
+			if err := e.take(protocol.CloseSession{ID: s.ID}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// receive takes the action for the packet that the step received; or for one that
+// was held, and is as good as received now.
+func (e *explanation) receive(held []*kv.Held) error {
+	switch {
+	case e.in.Kind == kv.InputPacket:
+		return e.packet(e.in.Packet)
+	case e.in.Kind == kv.InputTimer && len(held) > 0:
+		for _, h := range held {
+			if m, ok := AbstractMessage(h.Packet.Msg); ok && e.replied(m) != nil {
+				return e.packet(h.Packet)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *explanation) packet(p kv.Packet) error {
+	switch p.Msg.(type) {
+	case *marshal.SetRequest, *marshal.Shard, *marshal.Single:
+		p.Msg = marshal.Clone(p.Msg) // P keeps parts of it beyond the step
+	}
+	q, known := AbstractPacket(p)
+	if !known {
+		return nil
+	}
+	q.Dst = protocol.Endpoint{Host: e.id}
+	switch m := q.Msg.(type) {
+	case protocol.GetRequest, protocol.ScanRequest, protocol.SetRequest, protocol.Shard, protocol.MoveOrder:
+		return e.request(q)
+	case protocol.Open:
+		for _, r := range e.actual {
+			if opened, ok := r.Msg.(protocol.Opened); ok {
+				return e.take(protocol.OpenSession{Packet: q, ID: opened.Session})
+			}
+		}
+	case protocol.Single:
+		if !e.sends(func(m protocol.Message) bool { _, ok := m.(protocol.Ack); return ok }) {
+			return nil
+		}
+		if peer, _ := e.before().Peer(p.Src.Host); m.Seqno == peer.Received+1 {
+			return e.take(protocol.NextDelegate{Packet: q})
+		}
+		return e.take(protocol.ReceiveOld{Packet: q})
+	case protocol.Ack:
+		if e.out.Action == kv.ActAck {
+			return e.take(protocol.ReceiveAck{Packet: q})
+		}
+	case protocol.Greet:
+		if e.out.Action == kv.ActPeer && e.out.Halt == nil {
+			return e.take(protocol.Meet{Packet: q})
+		}
+	}
+	return nil
+}
+
+func (e *explanation) sends(what func(protocol.Message) bool) bool {
+	for _, p := range e.actual {
+		if what(p.Msg) {
+			return true
+		}
+	}
+	return false
+}
+
+// replied returns the reply to the request m among what was sent; nil for none:
+// then it was refused, dropped, or is held, which P does not know of.
+func (e *explanation) replied(m protocol.Message) protocol.Message {
+	want, ok := protocol.HeaderOf(m)
+	if !ok {
+		return nil
+	}
+	for _, p := range e.actual {
+		if hd, ok := protocol.ReplyTo(p.Msg); ok && hd == want {
+			return p.Msg
+		}
+	}
+	return nil
+}
+
+func (e *explanation) request(q protocol.Packet) error {
+	reply := e.replied(q.Msg)
+	if reply == nil {
+		return nil
+	}
+	switch m := q.Msg.(type) {
+	case protocol.GetRequest:
+		return e.take(protocol.NextGetRequest{Packet: q})
+	case protocol.ScanRequest:
+		page, _ := reply.(protocol.ScanReply)
+		return e.take(protocol.NextScanRequest{Packet: q, Covered: page.Covered})
+	case protocol.SetRequest, protocol.Shard, protocol.MoveOrder:
+		hd, _ := protocol.HeaderOf(m)
+		session, _ := e.before().Session(hd.Session)
+		if _, answered := session.Answer(hd.Number); answered {
+			return e.take(protocol.RepeatAnswer{Packet: q})
+		}
+		floor := uint64(0)
+		if s := e.host.State().Sessions[hd.Session]; s != nil {
+			floor = s.Floor
+		}
+		if _, ok := m.(protocol.SetRequest); ok {
+			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor})
+		}
+		return e.order(q, floor, reply)
+	}
+	return nil
+}
+
+func (e *explanation) order(q protocol.Packet, floor uint64, reply protocol.Message) error {
+	r, ok := reply.(protocol.OrderReply)
+	if !ok {
+		return fmt.Errorf("%w: an order was answered with %T", protocol.ErrProtocol, reply)
+	}
+	a := protocol.NextOrder{Packet: q, Floor: floor, Reason: r.Reason, Move: r.Move}
+	if m, ok := q.Msg.(protocol.MoveOrder); ok {
+		if move := e.host.State().Moves[m.Move.Number]; move != nil {
+			a.Resumed = move.Phase
+		}
+	}
+	return e.take(a)
+}
+
+// spontaneous takes the actions that answer no packet.
+func (e *explanation) spontaneous() error {
+	switch e.out.Action {
+	case kv.ActChunk:
+		for _, t := range e.out.Transfers {
+			if err := e.take(protocol.NextShard{Move: e.moveAt(t), Until: t.Range.Until}); err != nil {
+				return err
+			}
+		}
+	case kv.ActRetransmit:
+		for _, p := range e.actual {
+			if _, ok := p.Msg.(protocol.Single); ok {
+				return e.take(protocol.SpontaneouslyRetransmit{To: p.Dst.Host})
+			}
+		}
+	}
+	return nil
+}
+
+// moveAt returns the number of the move whose chunk the transfer is.
+func (e *explanation) moveAt(t kv.Transfer) uint64 {
+	for _, m := range e.before().Moves {
+		if m.Phase == marshal.MoveRunning && m.Recipient == t.Peer && m.Cursor == t.Range.From {
+			return m.Number
+		}
+	}
+	return 0
+}
+
+// changeMoves takes ChangeMove and ForgetMove until P's moves stand as H's do.
+func (e *explanation) changeMoves() error {
+	for _, m := range e.before().Moves {
+		after := e.host.State().Moves[m.Number]
+		if after == nil {
+			if !m.Phase.Ended() {
+				if err := e.change(m, kv.Move{Phase: endOf(m), Reason: m.Reason}); err != nil {
+					return err
+				}
+			}
+			if err := e.take(protocol.ForgetMove{Number: m.Number}); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := e.change(m, *after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endOf is how a move ends that has no chunk left to send.
+func endOf(m protocol.Move) marshal.MovePhase {
+	switch {
+	case m.Phase == marshal.MoveDraining:
+		return marshal.MoveDone
+	case m.Reason == marshal.OrderAccepted:
+		return marshal.MoveCanceled
+	}
+	return marshal.MoveFailed
+}
+
+func (e *explanation) change(m protocol.Move, after kv.Move) error {
+	if m.Phase == after.Phase {
+		return nil
+	}
+	stops := after.Phase == marshal.MoveCanceled || after.Phase == marshal.MoveFailed
+	if stops && m.Phase != marshal.MoveStopping {
+		if err := e.take(protocol.ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: after.Reason}); err != nil {
+			return err
+		}
+	}
+	return e.take(protocol.ChangeMove{Number: m.Number, Phase: after.Phase, Reason: after.Reason})
+}
+
+// greet takes SendGreet for each greeting sent.
+func (e *explanation) greet() error {
+	for _, p := range e.actual {
+		if _, ok := p.Msg.(protocol.Greet); ok {
+			if err := e.take(protocol.SendGreet{To: p.Dst.Host}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compare compares what is cheap to compare of the host with P's view of it.
+func (e *explanation) compare() error {
+	p, s := e.before(), e.host.State()
+	err := errors.Join(
+		differ("clock", p.Clock, s.Clock),
+		differ("joined", p.Joined, s.Joined),
+		differ("last session", p.LastSession, s.LastSession),
+		differ("last move", p.LastMove, s.LastMove),
+		differ("number of sessions", p.Sessions.Len(), len(s.Sessions)),
+		differ("number of moves", len(p.Moves), len(s.Moves)),
+		differ("boundaries of the map", len(p.Map), s.Map.Len()),
+	)
+	for _, w := range p.Peers {
+		g := s.Peers[w.ID]
+		if w.Acked != g.Out.Acked() || w.Sent() != g.Out.Sent() || w.Received != g.In.Tombstone() || w.Incarnation != g.Incarnation {
+			err = errors.Join(err, fmt.Errorf("with host %d: want acked %d, sent %d, received %d; got %d, %d, %d",
+				w.ID, w.Acked, w.Sent(), w.Received, g.Out.Acked(), g.Out.Sent(), g.In.Tombstone()))
+		}
+	}
+	if m, ok := e.in.Packet.Msg.(*marshal.SetRequest); ok {
+		want, _ := p.Entry(m.Key)
+		got, found := e.host.Store().Get(m.Key)
+		if !found {
+			got = marshal.Entry{Key: want.Key}
+		}
+		if abstractEntry(got) != want {
+			err = errors.Join(err, fmt.Errorf("entry of %v: want version %d, got %d", m.Key, want.Version, got.Version))
+		}
+	}
+	return err
+}
+
+func differ[T comparable](what string, want, got T) error {
+	if want != got {
+		return fmt.Errorf("%s: want %v, got %v", what, want, got)
+	}
+	return nil
+}
+
+// digestOf is the CRC-32C of a delegate's bytes.
+func digestOf(d *marshal.Delegate) uint32 {
+	return crc32.Checksum(marshal.AppendDelegate(nil, d), castagnoli)
+}
+
+// actionNames name H's actions, in their order.
+var actionNames = []string{
+	"None", "Drop", "Session", "Get", "Set", "Scan", "Shard", "MoveOrder", "Query", "Delegate", "Ack", "Peer", "Chunk", "Move",
+	"Retransmit", "Expire", "Room",
+}
+
+// ActionName is the name of an action of H.
+func ActionName(a kv.Action) string {
+	if int(a) < len(actionNames) {
+		return actionNames[a]
+	}
+	return fmt.Sprintf("Action(%d)", a)
+}
