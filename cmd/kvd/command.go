@@ -29,7 +29,7 @@ Exit codes: 0 stopped in order, 1 cannot go on, 2 called wrongly.`
 func newCommand() *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
-		Use:     "kvd --id ID --cluster ID=HOST:PORT[,ID=HOST:PORT…] {--data DIR | --memory}",
+		Use:     "kvd --id ID --cluster ID=HOST:PORT[,...] {--data DIR | --memory}",
 		Short:   "Run one host of an ironkv cluster",
 		Long:    long,
 		Example: "  kvd --id 1 --cluster 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data /var/lib/ironkv/1",
@@ -46,6 +46,9 @@ func newCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
 				return usageError{err}
+			}
+			if f.memory && f.memoryLimit > 0 && !cmd.Flags().Changed("reserve") {
+				f.limits.reserve = min(f.limits.reserve, f.memoryLimit/4)
 			}
 			s, err := f.settings()
 			if err != nil {

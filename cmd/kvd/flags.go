@@ -19,6 +19,7 @@ type flags struct {
 	listen  string
 	data    string
 	memory  bool
+	journal string
 
 	insecure    bool
 	memoryLimit byteSize
@@ -45,9 +46,10 @@ const mebibyte = 1 << 20
 func (f *flags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
 	s.Uint32Var(&f.id, "id", 0, "this host's `ID` in --cluster")
-	s.StringVar(&f.cluster, "cluster", "", "all hosts, as `ID=HOST:PORT,…`; HOST is an IP address or localhost")
+	s.StringVar(&f.cluster, "cluster", "", "all hosts, as `ID=HOST:PORT,...`; HOST is an IP address or localhost")
 	s.StringVar(&f.data, "data", "", "keep everything in `DIR`, which is made if need be")
 	s.BoolVar(&f.memory, "memory", false, "keep everything in memory, and lose it on exit")
+	s.StringVar(&f.journal, "journal", "", "write a journal of every step into `DIR`, for kvctl verify; it holds keys, values and secrets")
 	s.Uint32Var(&f.root, "root", 0, "`ID` of the host that owns every key in the beginning (default the lowest id)")
 	s.StringVar(&f.listen, "listen", "", "listen on `HOST:PORT`: this host's own address in --cluster (the default), or all addresses (0.0.0.0:PORT)")
 	s.BoolVar(&f.insecure, "insecure", false, "allow addresses that are not loopback: whoever reaches them can pose as a host")
@@ -76,11 +78,11 @@ func (l *limitFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&l.sessions, "sessions", l.sessions, "keep at most `N` client sessions")
 	s.IntVar(&l.sessionsPerClient, "sessions-per-client", l.sessionsPerClient, "keep at most `N` sessions of one client address")
 	s.DurationVar(&l.sessionIdle, "session-idle", l.sessionIdle, "close sessions idle for `DURATION`")
-	s.Uint32Var(&l.window, "window", l.window, "allow `N` unanswered writes per session; fixed by the first start on a data directory")
+	s.Uint32Var(&l.window, "window", l.window, "allow `N` unanswered writes per session; a data directory keeps the greatest it was ever given")
 	s.IntVar(&l.holds, "holds", l.holds, "hold at most `N` requests for ranges that are on their way here")
 	s.DurationVar(&l.holdTime, "hold-time", l.holdTime, "hold a request for at most `DURATION`")
 	s.Var(&l.holdBytes, "hold-bytes", "hold requests of at most `SIZE` together")
-	s.Var(&l.reserve, "reserve", "refuse writes when the store has less than `SIZE` of room left")
+	s.Var(&l.reserve, "reserve", "refuse writes when the store has less than `SIZE` of room left; a quarter of --memory-limit if that is less")
 }
 
 // limits returns the limits as the machine takes them.

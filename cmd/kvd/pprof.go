@@ -32,6 +32,6 @@ func serveProfiles(addr netip.AddrPort, log *slog.Logger) (stop func(), err erro
 			log.Warn("profiles are no longer served", "error", err)
 		}
 	}()
-	log.Info("profiles", "address", listener.Addr())
+	log.Info("profiles", "address", listener.Addr().String())
 	return func() { _ = s.Close() }, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"ironkv/ghost"
+	"ironkv/kv"
 	"ironkv/kv/server"
 	"ironkv/kv/store"
 )
@@ -22,9 +24,14 @@ func serve(ctx context.Context, s *settings) error {
 	return err
 }
 
+// serveOn runs the host on its store.
 func serveOn(ctx context.Context, s *settings, st store.Store) error {
+	var j journal
 	cfg := s.server
 	cfg.Store = st
+	if s.journal != "" {
+		cfg.Observer = func(state *kv.State) (server.Observer, error) { return j.create(s, state) }
+	}
 	host, err := server.Listen(cfg)
 	if err != nil {
 		return err
@@ -36,5 +43,26 @@ func serveOn(ctx context.Context, s *settings, st store.Store) error {
 		}
 		defer stop()
 	}
-	return host.Serve(ctx)
+	if err := host.Serve(ctx); err != nil {
+		return err // the journal stays without its end, as after a crash
+	}
+	return j.close()
+}
+
+// journal is the ghost journal of this process, where one is written.
+type journal struct{ file *ghost.File }
+
+func (j *journal) create(s *settings, state *kv.State) (_ server.Observer, err error) {
+	if j.file, err = ghost.Create(s.journal, s.server.Config, state); err != nil {
+		return nil, err
+	}
+	s.log.Info("journal", "file", j.file.Path())
+	return j.file, nil
+}
+
+func (j *journal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
 }

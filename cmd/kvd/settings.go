@@ -51,6 +51,8 @@ func (f *flags) settings() (*settings, error) {
 		return nil, errors.New("--memory and --data exclude each other: a host keeps everything in one place")
 	case !f.memory && f.data == "":
 		return nil, errors.New("give --data DIR to keep everything on disk, or --memory for a host that loses it on exit")
+	case f.memory && f.memoryLimit > 0 && f.limits.reserve >= f.memoryLimit:
+		return nil, fmt.Errorf("--reserve %v leaves nothing of --memory-limit %v to write to", &f.limits.reserve, &f.memoryLimit)
 	case f.pprof == "":
 		return s, nil
 	}
