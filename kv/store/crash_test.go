@@ -86,7 +86,7 @@ func TestCrashAtFileOperations(t *testing.T) {
 		hooked := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && rng.IntN(4) == 0 && len(crashes) < 150 {
+			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && rng.IntN(2) == 0 && len(crashes) < 150 {
 				c := crash{durable: durable.Load(), where: fmt.Sprintf("seed %d before operation %d on %s", seed, op.Kind, op.Path)}
 				c.fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(3) * 50, RNG: rng})
 				c.committed = committed.Load()
@@ -118,7 +118,7 @@ func TestCrashAtFileOperations(t *testing.T) {
 		for _, c := range crashes {
 			c.verify(t, history)
 		}
-		if len(crashes) < 50 {
+		if len(crashes) < 20 {
 			t.Fatalf("only %d crashes", len(crashes))
 		}
 	}

@@ -104,7 +104,7 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 	if claimed {
 		return d.prepare(uint64(opts.Window))
 	}
-	if err := d.claim(fs, dir, id); err != nil {
+	if err := writeIdentity(fs, dir, id); err != nil {
 		return classify("make "+dir, err)
 	}
 	// The first log of a database is of an older kind, which checkNewestLog can
@@ -132,7 +132,7 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 		return false, err
 	}
 	if !claimed {
-		return false, checkUnclaimed(fs, dir)
+		return false, clearUnclaimed(fs, dir)
 	}
 	desc, err := pebble.Peek(dir, fs)
 	if err != nil {
@@ -143,7 +143,7 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 	case err != nil:
 		return false, err
 	case !found:
-		return false, corrupt(d.witness.path, errors.New("the file is missing"))
+		return false, corrupt(d.witness.path, errMissing)
 	case !desc.Exists:
 		return false, corrupt(dir, errors.New("the file that names the manifest is missing"))
 	}
@@ -151,18 +151,6 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 		return false, err
 	}
 	return true, checkNewestLog(fs, dir)
-}
-
-// claim writes the identity of a new directory.
-func (d *Disk) claim(fs vfs.FS, dir string, id DirIdentity) error {
-	_, closer, err := d.db.Get([]byte{prefixIdentity})
-	if err == nil {
-		return errors.Join(corrupt(fs.PathJoin(dir, identityFile), errors.New("the file is missing")), closer.Close())
-	}
-	if !errors.Is(err, pebble.ErrNotFound) {
-		return err
-	}
-	return writeIdentity(fs, dir, id)
 }
 
 // openError says of Pebble's refusal what kind it is. A file that cannot be made

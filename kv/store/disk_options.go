@@ -14,10 +14,11 @@ import (
 )
 
 // Defaults of [DiskOptions]. On a disk of less than 4 GiB memory tables and
-// ballast are a sixty-fourth of it, at least 4 MiB.
+// ballast are a sixty-fourth of it, at least 4 MiB. Logs are as large as memory
+// tables, and after a crash a host first reads up to stopMemTables of them.
 const (
 	DefaultCacheBytes    = 64 << 20
-	DefaultMemTableBytes = 64 << 20
+	DefaultMemTableBytes = 16 << 20
 	DefaultBallastBytes  = 64 << 20
 
 	smallDiskShare = 64
@@ -65,7 +66,7 @@ type DiskOptions struct {
 }
 
 func (o DiskOptions) withDefaults(fs vfs.FS, dir string) DiskOptions {
-	small := uint64(DefaultMemTableBytes)
+	small := uint64(DefaultBallastBytes)
 	if usage, err := fs.GetDiskUsage(dir); err == nil {
 		small = min(small, max(usage.TotalBytes/smallDiskShare, smallestBytes))
 	}

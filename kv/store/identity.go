@@ -108,23 +108,53 @@ func syncDirectory(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// checkUnclaimed refuses a directory without an identity in which somebody else
-// keeps files; those of a creation that was interrupted are no hindrance.
-func checkUnclaimed(fs vfs.FS, dir string) error {
+// clearUnclaimed makes a directory without an identity empty, if it holds nothing
+// but what an interrupted making of it left. It refuses one in which somebody else
+// keeps files, or a host its entries.
+func clearUnclaimed(fs vfs.FS, dir string) error {
 	names, err := fs.List(dir)
 	if err != nil {
 		return classify("list "+dir, err)
 	}
+	var leftovers []string
 	for _, name := range names {
-		ours := false
-		for _, prefix := range []string{"LOCK", "marker.", "MANIFEST-", "OPTIONS-", "temporary.", "lost+found",
-			ballastFile, witnessFile, identityFile + ".new"} {
-			ours = ours || strings.HasPrefix(name, prefix)
-		}
-		if !ours && !isLog(name) && !strings.HasSuffix(name, ".sst") {
+		path := fs.PathJoin(dir, name)
+		switch {
+		case name == "LOCK" || name == "lost+found":
+		case strings.HasSuffix(name, ".sst"):
+			return corrupt(fs.PathJoin(dir, identityFile), errMissing)
+		case isLog(name):
+			info, err := fs.Stat(path)
+			if err != nil {
+				return classify("look at "+path, err)
+			}
+			if info.Size() > 0 {
+				return corrupt(fs.PathJoin(dir, identityFile), errMissing)
+			}
+			leftovers = append(leftovers, path)
+		case isLeftover(name):
+			leftovers = append(leftovers, path)
+		default:
 			return fmt.Errorf("%w: %s has no file %s, but others, such as %s: give the host an empty directory",
 				ErrWrongDirectory, dir, identityFile, name)
 		}
 	}
+	for _, path := range leftovers {
+		if err := fs.Remove(path); err != nil {
+			return classify("remove "+path, err)
+		}
+	}
 	return nil
+}
+
+var errMissing = errors.New("the file is missing")
+
+// isLeftover reports whether a file stems from the making of a directory.
+func isLeftover(name string) bool {
+	for _, prefix := range []string{"marker.", "MANIFEST-", "OPTIONS-", "temporary.", ballastFile, witnessFile, identityFile + ".new"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }

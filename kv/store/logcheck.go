@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -22,6 +23,7 @@ const (
 	firstRecyclable  = 5
 	firstSyncKind    = 9
 	lastSyncKind     = 12
+	logNumberAt      = 7
 )
 
 // syncsAfterDamage is how many different states of syncing the chunks behind an
@@ -91,13 +93,25 @@ func damagedAt(b []byte, number uint32) (at int, damaged bool) {
 		}
 		break
 	}
+	return at, syncsLater(b, at, number, synced) >= syncsAfterDamage
+}
+
+// syncsLater counts the different states of syncing later than synced, up to
+// syncsAfterDamage, that whole chunks behind an offset show, wherever they begin.
+func syncsLater(b []byte, at int, number uint32, synced uint64) int {
 	later := map[uint64]struct{}{}
-	for i := at + 1; i+syncHeader <= len(b) && len(later) < syncsAfterDamage; i++ {
-		if c, ok := chunkAt(b, i, number); ok && c.synced > synced {
+	mark := binary.LittleEndian.AppendUint32(nil, number)
+	for at++; at+recyclableHeader < len(b) && len(later) < syncsAfterDamage; at++ {
+		next := bytes.Index(b[at+logNumberAt:], mark)
+		if next < 0 {
+			break
+		}
+		at += next
+		if c, ok := chunkAt(b, at, number); ok && c.synced > synced {
 			later[c.synced] = struct{}{}
 		}
 	}
-	return at, len(later) == syncsAfterDamage
+	return len(later)
 }
 
 // chunkAt returns the whole chunk that begins at an offset of b, if one does.
@@ -111,9 +125,9 @@ func chunkAt(b []byte, at int, number uint32) (c chunk, ok bool) {
 	if kind >= firstSyncKind {
 		header = syncHeader
 	}
-	c.trail = binary.LittleEndian.Uint32(block[7:]) == number+1
+	c.trail = binary.LittleEndian.Uint32(block[logNumberAt:]) == number+1
 	if kind < firstRecyclable || kind > lastSyncKind || header+length > len(block) ||
-		!c.trail && binary.LittleEndian.Uint32(block[7:]) != number {
+		!c.trail && binary.LittleEndian.Uint32(block[logNumberAt:]) != number {
 		return c, false
 	}
 	if header == syncHeader {
