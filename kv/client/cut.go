@@ -156,15 +156,12 @@ func sortedIDs(cuts map[HostID]*cut) []HostID {
 	return ids
 }
 
-// twice returns two claims to one key, if there are any. The claims are sorted.
+// twice returns two claims to one key, if there are any. The claims are sorted by
+// where they begin, so if one reaches into any later one, it does into the next.
 func twice(claims []claim) (a, b claim, found bool) {
 	for i := 1; i < len(claims); i++ {
-		// Of the claims before, the one that reaches furthest is kept in a.
-		if i == 1 || a.Range.Until.Less(claims[i-1].Range.Until) {
-			a = claims[i-1]
-		}
-		if claims[i].Range.From.Less(a.Range.Until) {
-			return a, claims[i], true
+		if claims[i].Range.From.Less(claims[i-1].Range.Until) {
+			return claims[i-1], claims[i], true
 		}
 	}
 	return claim{}, claim{}, false

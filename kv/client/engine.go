@@ -88,8 +88,8 @@ func (e *engine) place(now time.Duration, o *op) {
 	if id == 0 {
 		key := o.routeKey()
 		id = e.route.owners.Lookup(key)
-		if o.hint == (marshal.Hint{}) && len(e.route.hints) > 0 {
-			o.hint = e.route.hint(now, key, id)
+		if len(e.route.hints) > 0 && (o.hintFor != id || o.hint == (marshal.Hint{})) {
+			o.hint, o.hintFor = e.route.hint(now, key, id), id
 		}
 	}
 	h := e.host(id)
@@ -122,7 +122,7 @@ func (e *engine) placeAt(now time.Duration, o *op, h *host) {
 		e.transmit(now, o)
 		return
 	}
-	if !s.room() || len(s.waiting) > 0 {
+	if !s.room() {
 		o.state = opWaiting
 		s.waiting = append(s.waiting, o)
 		return

@@ -55,9 +55,10 @@ func TestHandshake(t *testing.T) {
 	w.hear(1, &marshal.GetReply{RequestHeader: m.RequestHeader, Found: true, Value: []byte("v")})
 	w.done(p)
 	// A late copy of the answer opens no second session.
+	current := w.e.hosts[0].current
 	w.opened(1, open.Nonce)
-	if n := len(w.e.hosts[0].sessions); n != 1 {
-		t.Fatalf("%d sessions, want 1", n)
+	if w.e.hosts[0].current != current || len(w.e.hosts[0].sessions) != 1 {
+		t.Fatal("a late answer was taken for a new one")
 	}
 }
 
@@ -182,6 +183,7 @@ func TestRefusalClosesNoNumber(t *testing.T) {
 		m := next[*marshal.SetRequest](w, 1)
 		for range 5 {
 			w.hear(1, &marshal.Refusal{RequestHeader: header(m), Reason: reason})
+			w.e.tick(w.now)
 			w.quiet() // not at once
 			w.pass(2 * maxPause)
 			if again := next[*marshal.SetRequest](w, 1); again.RequestHeader != m.RequestHeader || again.Operation != m.Operation {
@@ -260,6 +262,62 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
+// TestHintIsOfTheLastRedirect: what an earlier redirect named is not shown to an
+// owner that a later one names.
+func TestHintIsOfTheLastRedirect(t *testing.T) {
+	w := newWorld(t, 3)
+	w.get("m")
+	w.open(1)
+	m := next[*marshal.GetRequest](w, 1)
+	w.hear(1, &marshal.Redirect{RequestHeader: m.RequestHeader, Range: delegation.All, Owner: 2, Hint: marshal.Hint{Sender: 1, Seqno: 7}})
+	w.open(2)
+	m = next[*marshal.GetRequest](w, 2)
+	w.hear(2, &marshal.Redirect{RequestHeader: m.RequestHeader, Range: delegation.All, Owner: 3})
+	w.open(3)
+	if m = next[*marshal.GetRequest](w, 3); m.Hint != (marshal.Hint{}) {
+		t.Fatalf("shown to host 3: %+v", m.Hint)
+	}
+}
+
+// TestHintIsForTheOwner: a host for which a delegate is not meant would wait for
+// its number in vain, so who asks it instead of the owner shows it no hint.
+func TestHintIsForTheOwner(t *testing.T) {
+	w := newWorld(t, 3)
+	o := w.get("m")
+	w.open(1)
+	m := next[*marshal.GetRequest](w, 1)
+	hint := marshal.Hint{Sender: 1, Seqno: 7}
+	w.hear(1, &marshal.Redirect{RequestHeader: m.RequestHeader, Range: delegation.All, Owner: 2, Hint: hint})
+	w.open(2)
+	if m = next[*marshal.GetRequest](w, 2); m.Hint != hint {
+		t.Fatalf("shown to the owner: %+v", m.Hint)
+	}
+	for o.host.id == 2 {
+		w.pass(tickInterval) // the owner is silent
+	}
+	w.sent = w.sent[len(w.sent)-1:]
+	w.open(3)
+	if m = next[*marshal.GetRequest](w, 3); m.Hint != (marshal.Hint{}) {
+		t.Fatalf("shown to host 3: %+v", m.Hint)
+	}
+}
+
+// TestHintInVain: what a host held in vain is repeated without the hint.
+func TestHintInVain(t *testing.T) {
+	w := newWorld(t, 2)
+	w.put("m")
+	w.open(1)
+	m := next[*marshal.SetRequest](w, 1)
+	w.hear(1, &marshal.Redirect{RequestHeader: header(m), Range: delegation.All, Owner: 2, Hint: marshal.Hint{Sender: 1, Seqno: 7}})
+	w.open(2)
+	m = next[*marshal.SetRequest](w, 2)
+	w.hear(2, &marshal.Refusal{RequestHeader: header(m), Reason: marshal.HoldTimedOut})
+	w.pass(2 * firstPause)
+	if n := next[*marshal.SetRequest](w, 2); n.RequestHeader != m.RequestHeader || n.Hint != (marshal.Hint{}) {
+		t.Fatalf("repeated as %+v, %+v", n.RequestHeader, n.Hint)
+	}
+}
+
 // TestRedirectThenSilence: a write that was redirected, and could then not be
 // sent, was not executed.
 func TestRedirectThenSilence(t *testing.T) {
@@ -282,12 +340,13 @@ func TestRedirectsInCircles(t *testing.T) {
 	w := newWorld(t, 2)
 	o := w.get("m")
 	w.open(1)
-	at, redirects := HostID(1), 0
+	at, redirects, pauses := HostID(1), 0, 0
 	for o.state != opDone {
 		if len(w.sent) == 0 {
 			if redirects <= directRedirects {
 				t.Fatalf("redirect %d was not followed at once", redirects)
 			}
+			pauses++
 			w.now += maxPause * 2
 			o.deadline = w.now + time.Second
 			w.e.tick(w.now)
@@ -301,6 +360,9 @@ func TestRedirectsInCircles(t *testing.T) {
 		at = 3 - at
 		redirects++
 		w.hear(3-at, &marshal.Redirect{RequestHeader: m.RequestHeader, Range: delegation.All, Owner: at})
+	}
+	if pauses != maxRedirects-directRedirects {
+		t.Errorf("%d pauses in %d redirects", pauses, redirects)
 	}
 	if redirects != maxRedirects+1 || !errors.Is(o.err, ErrUnavailable) || !errors.Is(o.err, errManyRedirects) {
 		t.Fatalf("after %d redirects: %v", redirects, o.err)
@@ -518,6 +580,32 @@ func TestIdleSession(t *testing.T) {
 	}
 	if n := len(w.e.hosts[0].sessions); n != 1 {
 		t.Fatalf("%d sessions, want 1", n)
+	}
+}
+
+// TestIdleSessionWithWaiters: who waited for the window of a session that has
+// idled meanwhile writes in a new one.
+func TestIdleSessionWithWaiters(t *testing.T) {
+	w := newWorld(t, 1)
+	w.window = 1
+	first := w.begin(&op{kind: opSet, key: "a", deadline: w.idle/2 + time.Second})
+	s1 := w.open(1)
+	second := w.begin(&op{kind: opSet, key: "b", deadline: time.Hour})
+	for first.state != opDone {
+		w.sent = nil
+		w.pass(time.Second)
+	}
+	for _, l := range w.sent {
+		if m, ok := l.m.(*marshal.SetRequest); ok && m.Key == "b" && m.Session == s1 {
+			t.Fatal("a write on a session that has idled")
+		}
+	}
+	w.pending(second)
+	w.sent = w.sent[len(w.sent)-1:]
+	w.open(1)
+	next[*marshal.CloseRequest](w, 1)
+	if m := next[*marshal.SetRequest](w, 1); m.Key != "b" || m.Session == s1 {
+		t.Fatalf("written as %+v", m.RequestHeader)
 	}
 }
 

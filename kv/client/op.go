@@ -72,7 +72,9 @@ type op struct {
 	host    *host
 	session *session
 	number  uint64
+	// hint is shown to host hintFor only: to any other, its number says nothing.
 	hint    marshal.Hint
+	hintFor HostID
 	// sent counts the transmissions under number; first and last are the times of
 	// the first and the latest.
 	sent        int

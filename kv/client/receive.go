@@ -119,7 +119,7 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 	from := o.host.id
 	e.leave(now, o)
 	o.redirects++
-	o.hint = m.Hint
+	o.hint, o.hintFor = m.Hint, m.Owner
 	if e.host(m.Owner) == nil || o.redirects > maxRedirects {
 		o.state, o.sent, o.refusals = opPausing, 0, 0
 		cause := errManyRedirects
@@ -132,7 +132,7 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 	if m.Range.Contains(o.routeKey()) {
 		e.route.learn(now, m.Range, m.Owner, m.Hint)
 	}
-	o.sent, o.refusals, o.lost = 0, 0, 0
+	o.refusals = 0
 	if o.redirects > directRedirects || m.Owner == from {
 		e.pause(now, o, o.redirects-directRedirects)
 		return
@@ -141,7 +141,9 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 }
 
 // refused notes that a host could not answer. It closes no number: the same one
-// is tried again at the same host, later.
+// is tried again at the same host, later. Where the host has waited in vain for
+// the delegate that a hint names, it is asked without the hint: if it does not
+// own the key it then redirects, which is an answer.
 func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 	if hook := e.observer.Refused; hook != nil {
 		hook(h.id, m.Reason)
@@ -160,7 +162,10 @@ func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 	case marshal.UnknownCut:
 		o.err = errUnknownCut
 		e.finish(now, o)
-	case marshal.NotServing, marshal.HoldTimedOut, marshal.TooManyHolds, marshal.BeyondWindow,
+	case marshal.HoldTimedOut:
+		o.hint = marshal.Hint{} // it may be about a delegate that never comes
+		fallthrough
+	case marshal.NotServing, marshal.TooManyHolds, marshal.BeyondWindow,
 		marshal.DiskFull, marshal.Overloaded, marshal.TooManySessions:
 		o.refusals++
 		o.refusal = m.Reason

@@ -7,19 +7,23 @@ import "ironkv/marshal"
 func (e *engine) message(o *op) marshal.Message {
 	rh := marshal.RequestHeader{Session: o.session.id, Number: o.number}
 	wh := marshal.WriteHeader{Floor: o.session.floor, Operation: o.operation}
+	var hint marshal.Hint
+	if o.hintFor == o.host.id {
+		hint = o.hint
+	}
 	switch o.kind {
 	case opGet:
-		e.get = marshal.GetRequest{RequestHeader: rh, Hint: o.hint, Key: o.key}
+		e.get = marshal.GetRequest{RequestHeader: rh, Hint: hint, Key: o.key}
 		return &e.get
 	case opSet:
 		e.set = marshal.SetRequest{
-			RequestHeader: rh, WriteHeader: wh, Hint: o.hint,
+			RequestHeader: rh, WriteHeader: wh, Hint: hint,
 			Key: o.key, Value: o.value, Delete: o.remove, Condition: o.cond,
 		}
 		return &e.set
 	case opScan:
 		e.scan = marshal.ScanRequest{
-			RequestHeader: rh, Hint: o.hint, Range: o.rng,
+			RequestHeader: rh, Hint: hint, Range: o.rng,
 			Limit: o.limit, MaxBytes: o.maxBytes, Mode: o.mode,
 		}
 		return &e.scan
