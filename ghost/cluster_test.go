@@ -26,6 +26,8 @@ type cluster struct {
 	observe func(host int, now kv.Time, in kv.Input, out *kv.Effects)
 	// journals, where there are some, are told of it too; each step is a batch.
 	journals []ghost.Journal
+	// born, where set, makes the journal of a host's next life.
+	born func(host int, s *kv.State) ghost.Journal
 }
 
 // testLimits make chunks of one entry of a few bytes.
@@ -140,9 +142,25 @@ func (c *cluster) crash(i int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	if c.born != nil {
+		c.journals[i] = c.born(i, state)
+	}
 	if c.hosts[i], err = kv.New(c.configs[i], state, c.stores[i]); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// lose takes a step of host i that is journaled but never becomes durable, so
+// that nothing of it leaves; the host crashes.
+func (c *cluster) lose(i int, in kv.Input) {
+	c.t.Helper()
+	var out kv.Effects
+	c.hosts[i].Step(c.now, in, &out)
+	c.journals[i].Observe(c.now, c.hosts[i].Counters().Step, in, &out)
+	if err := c.journals[i].Flush(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.crash(i)
 }
 
 // A client has one session at each host, and counts its numbers and operations.
