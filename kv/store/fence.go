@@ -200,6 +200,11 @@ func (f *fencedFile) tell(err error) error {
 
 // Write appends p; the second try of a full disk goes on where the first ended.
 func (f *fencedFile) Write(p []byte) (n int, err error) {
+	var sum manifestSum
+	if f.sum != nil {
+		sum = *f.sum
+		sum.add(p) // now: a file may change what it is given to write
+	}
 	err = f.fence.change("write", f.name, f.category, func() error {
 		m, err := f.File.Write(p[n:])
 		n += m
@@ -209,7 +214,7 @@ func (f *fencedFile) Write(p []byte) (n int, err error) {
 		return err
 	})
 	if err == nil && f.sum != nil {
-		f.sum.add(p)
+		*f.sum = sum
 	}
 	if f.silent {
 		return len(p), nil

@@ -63,8 +63,12 @@ func checkNewestLog(fs vfs.FS, dir string) error {
 		return classify("open "+path, err)
 	}
 	defer func() { _ = file.Close() }()
-	b, err := io.ReadAll(file)
+	info, err := file.Stat()
 	if err != nil {
+		return classify("look at "+path, err)
+	}
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(file, b); err != nil {
 		return classify("read "+path, err)
 	}
 	if at, damaged := damagedAt(b, uint32(newest)); damaged {
