@@ -173,8 +173,12 @@ type client struct {
 	counter  uint64
 }
 
+func newClientEndpoint(id uint64) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(9000+id))
+}
+
 func newClient(c *cluster, id uint64) *client {
-	cl := &client{c: c, id: id, at: kv.Endpoint{Client: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(9000+id))}}
+	cl := &client{c: c, id: id, at: kv.Endpoint{Client: newClientEndpoint(id)}}
 	for i := range c.hosts {
 		nonce := marshal.Nonce{byte(id), byte(i)}
 		cookie := cl.ask(i, &marshal.Hello{Nonce: nonce}).(*marshal.CookieReply).Cookie

@@ -19,6 +19,7 @@ type replay struct {
 	host   *kv.Host
 	pull   func() (Step, error, bool)
 	stop   func()
+	now    kv.Time // of the last batch
 	// queue are the steps of a batch that was flushed whole, not taken yet.
 	queue []Step
 	// cut says that the rest of the life never became durable; over, that no life
@@ -67,7 +68,11 @@ func (r *replay) fill() error {
 			continue
 		}
 		if !r.cut {
-			r.queue = batch
+			err := ReductionObligation(r.now, batch)
+			r.queue, r.now = batch, s.Now
+			if err != nil {
+				return fmt.Errorf("%s: step %d: %w", r.name(), s.Number, err)
+			}
 			return nil
 		}
 		r.discarded += uint64(len(batch))
@@ -133,6 +138,7 @@ func (r *replay) restart() error {
 	}
 	before := r.name()
 	r.lives, r.number, r.cut = r.lives[1:], r.number+1, false
+	r.now = 0
 	h := r.lives[0].Header
 	if was := r.host.State(); h.Incarnation != was.Incarnation || h.Secret != was.Secret {
 		return fmt.Errorf("%s: %w: it is of another incarnation of host %d, %016x instead of %016x",
