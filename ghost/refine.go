@@ -106,13 +106,13 @@ func (c *Checker) Step(h *kv.Host, in kv.Input, out *kv.Effects) error {
 	c.counts.Steps++
 	i := c.index[h.State().Host]
 	e := &explanation{checker: c, host: h, in: in, out: out, id: h.State().Host}
+	if err := c.uniqueSeqnos(e.id, out); err != nil {
+		return violation("PacketsHaveSenderUniqueSeqnos", err)
+	}
 	if err := e.run(c.held[i]); err != nil {
 		return violation("Refinement", fmt.Errorf("step %d of host %d, %s: %w", h.Counters().Step, e.id, describe(in, out), err))
 	}
 	c.held[i] = h.Held()
-	if err := c.uniqueSeqnos(e.id, out); err != nil {
-		return violation("PacketsHaveSenderUniqueSeqnos", err)
-	}
 	if len(c.system.Doubled) > 0 {
 		return violation("OperationsExecuteAtMostOnce", operationsExecuteAtMostOnce(c.system))
 	}
