@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -169,39 +168,5 @@ func TestScanWhileMoving(t *testing.T) {
 	n, size, err := c.Count(ctx, delegation.All)
 	if err != nil || n != keys || size == 0 {
 		t.Fatalf("count: %d keys, %d bytes, %v", n, size, err)
-	}
-}
-
-func BenchmarkGet(b *testing.B) {
-	for _, hosts := range []int{1} {
-		cl, err := cluster.New(context.Background(), hosts, cluster.Volatile())
-		if err != nil {
-			b.Fatal(err)
-		}
-		c := dial(b, cl)
-		value := make([]byte, 128)
-		for i := range 1000 {
-			if _, err := c.Put(b.Context(), key(i), value); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for _, callers := range []int{1, 16, 64, 256, 1024} {
-			b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-				b.ReportAllocs()
-				var g sync.WaitGroup
-				for w := range callers {
-					g.Go(func() {
-						for i := w; i < b.N; i += callers {
-							if _, err := c.Get(b.Context(), key(i%1000)); err != nil {
-								b.Error(err)
-								return
-							}
-						}
-					})
-				}
-				g.Wait()
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1000, "kops/s")
-			})
-		}
 	}
 }
