@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -76,5 +77,62 @@ func TestEveryBehaviour(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestExplorationFindsWrongProtocols: protocols with one mistake each, which the
+// search finds, and names by the invariant that breaks.
+func TestExplorationFindsWrongProtocols(t *testing.T) {
+	start := protocol.NewSystem(1, []delegation.HostID{1, 2}, true).
+		WithClient(protocol.NewClient(1, 2, set("a", "x"))).
+		WithClient(protocol.NewClient(2, 2, shard(low, 2)))
+	for name, c := range map[string]struct {
+		after  string // the action that does too little
+		undo   func(was, is protocol.Host) protocol.Host
+		broken string
+	}{
+		"a write is not recorded": {"NextSetRequest", func(was, is protocol.Host) protocol.Host {
+			is.Sessions = was.Sessions
+			return is
+		}, "OperationsExecuteAtMostOnce"},
+		"a range is kept": {"NextShard", func(was, is protocol.Host) protocol.Host {
+			is.Map = was.Map
+			return is
+		}, "EachKeyClaimedInExactlyOnePlace"},
+		"entries are kept": {"NextShard", func(was, is protocol.Host) protocol.Host {
+			is.Table = was.Table
+			return is
+		}, "HostsStoreOnlyOwnedKeys"},
+		"a delegate is not remembered": {"NextShard", func(was, is protocol.Host) protocol.Host {
+			is.Peers = was.Peers
+			return is
+		}, "EachKeyClaimedInExactlyOnePlace"},
+		"a tombstone is not advanced": {"NextDelegate", func(was, is protocol.Host) protocol.Host {
+			is.Peers = was.Peers
+			return is
+		}, "EachKeyClaimedInExactlyOnePlace"},
+		"a clock is not raised": {"NextDelegate", func(was, is protocol.Host) protocol.Host {
+			is.Clock = was.Clock
+			return is
+		}, "ClockCoversVersions"},
+	} {
+		s := space(start)
+		next := s.Next
+		s.Next = func(s protocol.System) []search.Transition[protocol.System] {
+			out := next(s)
+			for i, step := range s.Next() {
+				if step.Name == c.after {
+					was, _ := s.Host(step.Host)
+					is, _ := step.System.Host(step.Host)
+					out[i].Next = step.System.With(c.undo(was, is))
+				}
+			}
+			return out
+		}
+		_, err := search.Run(s)
+		var v *judge.Violation
+		if !errors.As(err, &v) || v.Name != c.broken {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }

@@ -127,9 +127,7 @@ func (NextSetRequest) Name() string { return "NextSetRequest" }
 // Take returns what the action makes of s.
 func (a NextSetRequest) Take(s Host) (Outcome, error) {
 	q, ok := a.Packet.Msg.(SetRequest)
-	if err := enabled(a, append(mayAnswer(s, q.Header, q.Write, a.Floor),
-		conjunct{"the packet is a SetRequest", ok},
-	)...); err != nil {
+	if err := enabled(a, append([]conjunct{{"the packet is a SetRequest", ok}}, mayAnswer(s, q.Header, q.Write, a.Floor)...)...); err != nil {
 		return Outcome{}, err
 	}
 	if r, owner := s.Map.Lookup(q.Key); owner != s.Me {
