@@ -50,8 +50,8 @@ func (a *app) compareCommand() *cobra.Command {
 		Long: "Measure ironkv and Redis or Valkey side by side: one host and one server process on\n" +
 			"loopback, the same closed loops from this program, runs interleaved. Beside them stands the\n" +
 			"echo limit: a null server behind ironkv's socket layer. Sections:\n\n" +
-			"  memory   gets and sets, nothing is kept on disk; go-redis with a connection for each\n" +
-			"           goroutine, rueidis, which pipelines by itself (client-side cache off)\n" +
+			"  memory   gets and sets, nothing is kept on disk; go-redis with its default pool, and rueidis,\n" +
+			"           which pipelines by itself (client-side cache off)\n" +
 			"  batch    64 gets or sets together, a million keys; pipelines of both clients, and redis-benchmark -P 64\n" +
 			"  scan     1,000 entries per scan (SCAN and MGET: Redis has no order)\n" +
 			"  durable  sets, synced before they are answered; appendfsync always; etcd where it is on PATH\n" +

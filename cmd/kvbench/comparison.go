@@ -87,7 +87,7 @@ func (c *comparison) measure(ctx context.Context, f *compareFlags, s *systems, d
 		if name == sysBench {
 			continue
 		}
-		st, err := s.dial(ctx, name, c.Clients, c.Workload)
+		st, err := s.dial(ctx, name, c.Workload)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

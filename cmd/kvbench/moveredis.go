@@ -38,7 +38,7 @@ func (a *app) moveRedis(ctx context.Context, f *moveFlags, s shape) (r *moveResu
 	if err := c.form(ctx); err != nil {
 		return nil, err
 	}
-	st := dialGoRedis(servers.addrs, true, f.clients)
+	st := dialGoRedis(servers.addrs, true)
 	defer func() { err = errors.Join(err, st.close()) }()
 	r = &moveResult{System: filepath.Base(f.peer), Shape: s, Rate: "-"}
 	move := c.reshard(f.peer)

@@ -75,8 +75,8 @@ func (s *systems) stop() error {
 	return err
 }
 
-// dial connects a system for a number of goroutines.
-func (s *systems) dial(ctx context.Context, system string, clients int, load workload) (store, error) {
+// dial connects a system.
+func (s *systems) dial(ctx context.Context, system string, load workload) (store, error) {
 	addrs := s.servers[serverOf(system)].addrs
 	switch system {
 	case sysIronkv:
@@ -90,7 +90,7 @@ func (s *systems) dial(ctx context.Context, system string, clients int, load wor
 	case sysEcho:
 		return dialEcho(addrs[0], load.ValueBytes)
 	}
-	return dialGoRedis(addrs, false, clients), nil
+	return dialGoRedis(addrs, false), nil
 }
 
 // fill loads the keys of a workload into every server, with batches.
@@ -103,7 +103,7 @@ func (s *systems) fill(ctx context.Context, load workload) error {
 		case "redis":
 			system = sysGoRedis
 		}
-		st, err := s.dial(ctx, system, fillClients, load)
+		st, err := s.dial(ctx, system, load)
 		if err == nil {
 			err = errors.Join(fill(ctx, st, load, func(int) {}), st.close())
 		}

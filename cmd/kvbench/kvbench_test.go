@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ironkv/kv/cluster"
+)
+
+func kvbench(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+// Each kind of loop runs against a cluster without errors, and tells so in JSON.
+func TestLoopsAgainstACluster(t *testing.T) {
+	addr := strings.Join(cluster.Start(t, 2).Addrs(), ",")
+	for _, args := range [][]string{
+		{"get"}, {"set", "--value-size", "1000"}, {"mixed", "--ratio", "0.9", "--distribution", "zipf"}, {"scan", "--entries", "10"},
+		{"get", "--batch", "16"}, {"mixed", "--rate", "500", "--no-fill"},
+	} {
+		code, out, errOut := kvbench(t, append(args, "--addr", addr, "--keys", "200", "--clients", "4", "--duration", "50ms", "--warmup", "1ms", "-o", "json")...)
+		var r singleReport
+		if err := json.Unmarshal([]byte(out), &r); code != exitOK || err != nil || r.Result.Ops == 0 || r.Result.failures() != 0 {
+			t.Errorf("kvbench %q: exit code %d, %v, %+v\n%s", args, code, err, r.Result, errOut)
+		}
+	}
+	code, out, _ := kvbench(t, "get", "--addr", addr, "--no-fill", "--keys", "200", "--duration", "10ms", "--warmup", "0")
+	if code != exitOK || !strings.Contains(out, "throughput") || !strings.Contains(out, "p99.9") || !strings.Contains(out, "errors      0") {
+		t.Errorf("as text: exit code %d\n%s", code, out)
+	}
+	// A key that is not there is an error with a name.
+	_, out, _ = kvbench(t, "get", "--addr", addr, "--no-fill", "--keys", "1000000", "--duration", "20ms", "--warmup", "0", "-o", "json")
+	if !strings.Contains(out, `"missing"`) {
+		t.Errorf("missing keys are not counted:\n%s", out)
+	}
+}
+
+func TestMoveUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	addr := strings.Join(cluster.Start(t, 2).Addrs(), ",")
+	code, out, errOut := kvbench(t, "move", "--addr", addr, "--shape", "500x100", "--clients", "2", "--moves", "2", "--around", "20ms",
+		"--rate", "unlimited", "-o", "json", "--plot", dir)
+	var report moveReport
+	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil {
+		t.Fatalf("exit code %d, %v\n%s", code, err, errOut)
+	}
+	r := report.Results[0]
+	if len(r.Moves) != 2 || r.entriesPerSecond() == 0 || r.Before.Ops == 0 || r.During.Ops == 0 || r.After.Ops == 0 || r.During.failures() != 0 || len(r.Timeline) == 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, name := range []string{"move-throughput-500x100.svg", "move-latency-500x100.svg"} {
+		if svg, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(svg, []byte("<svg")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	code, out, _ = kvbench(t, "move", "--addr", addr, "--shape", "0x1", "--clients", "0", "--moves", "1")
+	if code != exitOK || !strings.Contains(out, "entries/s") {
+		t.Errorf("an idle, empty shard: exit code %d\n%s", code, out)
+	}
+}
+
+// The comparison runs from end to end; without a peer on this machine there is none.
+func TestCompare(t *testing.T) {
+	if _, err := findRedis(""); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	quick := []string{"--values", "10", "--clients", "1,2", "--runs", "2", "--duration", "10ms", "--warmup", "1ms"}
+	code, out, errOut := kvbench(t, append([]string{"compare", "--sections", "memory,durable", "--format", "markdown", "--plot", dir}, quick...)...)
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, errOut)
+	}
+	for _, part := range []string{"| operation |", "| get | 10 | 1000 | 2 |", "× rueidis", "× echo", "appendfsync always", "median (least–greatest)"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the report has no %q:\n%s", part, out)
+		}
+	}
+	if strings.Contains(out, "errors,") {
+		t.Errorf("there are errors:\n%s", out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "memory-get-10-1000-uniform.svg")); err != nil {
+		t.Error(err)
+	}
+	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "-o", "json"}, quick...)...)
+	var report compareReport
+	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Cases) != 2 || len(report.Cases[0].Runs[sysRueidis]) != 2 {
+		t.Errorf("exit code %d, %v\n%s\n%s", code, err, out, errOut)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"nonsense"}, {"get", "extra"}, {"get", "--clients", "0"}, {"get", "--keys", "0"}, {"get", "--value-size", "5000000"}, {"get", "--duration", "0"},
+		{"get", "--distribution", "normal"}, {"mixed", "--ratio", "2"}, {"get", "--addr", "127.0.0.1:1", "--disk"}, {"get", "--memory", "--disk"},
+		{"scan", "--entries", "0"}, {"get", "--rate", "-1"}, {"get", "--hosts", "0"}, {"get", "-o", "xml"}, {"get", "--batch", "100000"},
+		{"move", "--shape", "many"}, {"move", "--rate", "fast"}, {"move", "--hosts", "1"}, {"move", "--format", "html"}, {"move", "--moves", "0"},
+		{"compare", "--sections", "nonsense"}, {"compare", "--format", "html"}, {"compare", "--runs", "0"}, {"compare", "--clients", "0"},
+		{"compare", "--distributions", "normal"}, {"compare", "--keys", "0"}, {"compare", "--values", "-1"},
+	} {
+		if code, out, errOut := kvbench(t, args...); code != exitUsage || out != "" || !strings.Contains(errOut, "--help") {
+			t.Errorf("kvbench %q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errOut)
+		}
+	}
+	if code, _, errOut := kvbench(t, "get", "--kvd", "/nowhere/kvd"); code != exitFailure || !strings.Contains(errOut, "/nowhere/kvd") {
+		t.Errorf("a kvd that is not there: exit code %d, %s", code, errOut)
+	}
+}
+
+// The null server answers gets, sets and batches of any length, from many callers.
+func TestEcho(t *testing.T) {
+	s, err := startEcho(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if s.cpu() < 0 || s.resident() == 0 {
+		t.Errorf("the process's figures cannot be read: %v, %d bytes", s.cpu(), s.resident())
+	}
+	for _, bytes := range []int{0, 128, 100_000} {
+		st, err := dialEcho(s.addrs[0], bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []workload{{Op: opGet}, {Op: opSet}, {Op: opGet, Batch: 8}} {
+			w.ValueBytes, w.Keys, w.Distribution = bytes, 10, uniform
+			l := loop{store: st, load: w, clients: 5}
+			if r, err := l.measure(t.Context(), 0, 20*time.Millisecond, nil); err != nil || r.Ops == 0 || r.failures() != 0 {
+				t.Errorf("%+v: %+v, %v", w, r, err)
+			}
+		}
+		if err := st.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestEtcdPeer(t *testing.T) {
+	if _, err := exec.LookPath("etcd"); err != nil {
+		t.Skip(err)
+	}
+	s, err := startEtcd(t.Context(), "etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	st := dialEtcd(s.addrs[0])
+	if err := st.set(t.Context(), []byte("a-long-enough-key"), bytes.Repeat([]byte{0xff}, 300)); err != nil {
+		t.Error(err)
+	}
+	if err := st.get(t.Context(), []byte("a-long-enough-key")); err != nil {
+		t.Error(err)
+	}
+	if err := st.get(t.Context(), []byte("another")); !errors.Is(err, errMissing) {
+		t.Errorf("a key that is not there: %v", err)
+	}
+	if err := st.set(t.Context(), nil, nil); err == nil {
+		t.Error("an empty key, which etcd refuses, is written")
+	}
+}
+
+func TestParsing(t *testing.T) {
+	r, err := parseBench("\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\",\"p99_latency_ms\",\"max_latency_ms\"\n" +
+		"\"GET\",\"500000.00\",\"1.0\",\"0.1\",\"0.9\",\"1.5\",\"2.0\",\"7.5\"\n")
+	if err != nil || r.Throughput != 500_000 || r.P50 != 900 || r.P99 != 2000 || r.Max != 7500 || r.Seconds != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, text := range []string{"", "\"test\"\n\"GET\"\n", "nonsense"} {
+		if _, err := parseBench(text); err == nil {
+			t.Errorf("%q is read as a result", text)
+		}
+	}
+	if s, err := parseShape("1000x64"); err != nil || s != (shape{1000, 64}) || s.bytes() != 80_000 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if !hasAllSlots("abc 127.0.0.1:1@2 master - 0 0 1 connected 0-16383\n", "abc") ||
+		hasAllSlots("abc 127.0.0.1:1@2 master - 0 0 1 connected 0-16382\n", "abc") || hasAllSlots("", "abc") {
+		t.Error("CLUSTER NODES is misread")
+	}
+	if tail := (&tail{}); true {
+		for range 3 {
+			_, _ = tail.Write(bytes.Repeat([]byte("x"), logBytes))
+		}
+		if len(tail.String()) != logBytes {
+			t.Errorf("a log of %d bytes is kept", len(tail.String()))
+		}
+	}
+}
