@@ -62,7 +62,8 @@ func (a *app) work(f func(cmd *cobra.Command) error) func(*cobra.Command, []stri
 }
 
 func (a *app) progressf(format string, args ...any) {
-	fmt.Fprintf(a.errOut, format+"\n", args...)
+	// Where stderr cannot be written to, there is nobody to tell.
+	_, _ = fmt.Fprintf(a.errOut, format+"\n", args...)
 }
 
 func (a *app) printJSON(v any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -184,7 +185,8 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 	if a.json {
 		return a.printJSON(report)
 	}
-	return report.print(a.out, f.format == "markdown")
+	_, err := io.WriteString(a.out, report.text(f.format == "markdown"))
+	return err
 }
 
 // compareSection starts the servers that the cases need, and measures the cases.

@@ -3,17 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"gonum.org/v1/plot/plotter"
 )
 
-// print writes a table for each section.
-func (r *compareReport) print(w io.Writer, markdown bool) error {
+// text is a table for each section.
+func (r *compareReport) text(markdown bool) string {
+	w := new(strings.Builder)
 	fmt.Fprintf(w, "%s; %d runs of %.1f s each, interleaved; thousands of operations per second, median (least–greatest).\n\n", r.Machine, r.Runs, r.Duration)
 	for _, section := range sectionNames {
 		var cases []*comparison
@@ -40,7 +41,7 @@ func (r *compareReport) print(w io.Writer, markdown bool) error {
 	for _, s := range r.Skipped {
 		fmt.Fprintf(w, "- not measured: %s\n", s)
 	}
-	return nil
+	return w.String()
 }
 
 var sectionTitles = map[string]string{
@@ -53,7 +54,7 @@ var sectionTitles = map[string]string{
 
 // printCases prints a section: its systems, ironkv in units of each, and what its
 // host spends.
-func printCases(w io.Writer, markdown bool, cases []*comparison) {
+func printCases(w *strings.Builder, markdown bool, cases []*comparison) {
 	systems := cases[0].systems
 	header := table.Row{"operation", "value", "keys", "goroutines"}
 	for _, s := range systems {

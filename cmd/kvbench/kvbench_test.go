@@ -25,8 +25,12 @@ func kvbench(t *testing.T, args ...string) (code int, out, errOut string) {
 func TestLoopsAgainstACluster(t *testing.T) {
 	addr := strings.Join(cluster.Start(t, 2).Addrs(), ",")
 	for _, args := range [][]string{
-		{"get"}, {"set", "--value-size", "1000"}, {"mixed", "--ratio", "0.9", "--distribution", "zipf"}, {"scan", "--entries", "10"},
-		{"get", "--batch", "16"}, {"mixed", "--rate", "500", "--no-fill"},
+		{"get"},
+		{"set", "--value-size", "1000"},
+		{"mixed", "--ratio", "0.9", "--distribution", "zipf"},
+		{"scan", "--entries", "10"},
+		{"get", "--batch", "16"},
+		{"mixed", "--rate", "500", "--no-fill"},
 	} {
 		code, out, errOut := kvbench(t, append(args, "--addr", addr, "--keys", "200", "--clients", "4", "--duration", "50ms", "--warmup", "1ms", "-o", "json")...)
 		var r singleReport
@@ -100,12 +104,33 @@ func TestCompare(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"nonsense"}, {"get", "extra"}, {"get", "--clients", "0"}, {"get", "--keys", "0"}, {"get", "--value-size", "5000000"}, {"get", "--duration", "0"},
-		{"get", "--distribution", "normal"}, {"mixed", "--ratio", "2"}, {"get", "--addr", "127.0.0.1:1", "--disk"}, {"get", "--memory", "--disk"},
-		{"scan", "--entries", "0"}, {"get", "--rate", "-1"}, {"get", "--hosts", "0"}, {"get", "-o", "xml"}, {"get", "--batch", "100000"},
-		{"move", "--shape", "many"}, {"move", "--rate", "fast"}, {"move", "--hosts", "1"}, {"move", "--format", "html"}, {"move", "--moves", "0"},
-		{"compare", "--sections", "nonsense"}, {"compare", "--format", "html"}, {"compare", "--runs", "0"}, {"compare", "--clients", "0"},
-		{"compare", "--distributions", "normal"}, {"compare", "--keys", "0"}, {"compare", "--values", "-1"},
+		{"nonsense"},
+		{"get", "extra"},
+		{"get", "--clients", "0"},
+		{"get", "--keys", "0"},
+		{"get", "--value-size", "5000000"},
+		{"get", "--duration", "0"},
+		{"get", "--distribution", "normal"},
+		{"mixed", "--ratio", "2"},
+		{"get", "--addr", "127.0.0.1:1", "--disk"},
+		{"get", "--memory", "--disk"},
+		{"scan", "--entries", "0"},
+		{"get", "--rate", "-1"},
+		{"get", "--hosts", "0"},
+		{"get", "-o", "xml"},
+		{"get", "--batch", "100000"},
+		{"move", "--shape", "many"},
+		{"move", "--rate", "fast"},
+		{"move", "--hosts", "1"},
+		{"move", "--format", "html"},
+		{"move", "--moves", "0"},
+		{"compare", "--sections", "nonsense"},
+		{"compare", "--format", "html"},
+		{"compare", "--runs", "0"},
+		{"compare", "--clients", "0"},
+		{"compare", "--distributions", "normal"},
+		{"compare", "--keys", "0"},
+		{"compare", "--values", "-1"},
 	} {
 		if code, out, errOut := kvbench(t, args...); code != exitUsage || out != "" || !strings.Contains(errOut, "--help") {
 			t.Errorf("kvbench %q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errOut)

@@ -46,9 +46,10 @@ func (s *fakeStore) call(key []byte, value int) error {
 
 func (s *fakeStore) get(_ context.Context, key []byte) error        { return s.call(key, 0) }
 func (s *fakeStore) set(_ context.Context, key, value []byte) error { return s.call(key, len(value)) }
-func (s *fakeStore) batch() batch                                   { return &sequentialBatch{store: s} }
-func (s *fakeStore) kind(err error) string                          { return commonKind(err) }
-func (s *fakeStore) close() error                                   { return nil }
+
+func (s *fakeStore) batch() batch          { return &sequentialBatch{store: s} }
+func (s *fakeStore) kind(err error) string { return commonKind(err) }
+func (s *fakeStore) close() error          { return nil }
 
 func (s *fakeStore) scan(_ context.Context, from []byte, entries int) (int, error) {
 	return entries, s.call(from, 0)
@@ -243,8 +244,9 @@ func TestKeysAndValues(t *testing.T) {
 	if got := string(appendKey(nil, 123_456)); got != "key:000000123456" {
 		t.Errorf("key %q", got)
 	}
-	if string(randomValue(100)) != string(randomValue(100)) || len(randomValue(0)) != 0 {
-		t.Error("values of one length differ")
+	a, b := randomValue(100), randomValue(100)
+	if string(a) != string(b) || len(a) != 100 || len(randomValue(0)) != 0 {
+		t.Error("values of one length differ, or have another")
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,10 +26,10 @@ func reportError(a *app, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(a.errOut, "kvbench: %v\n", err)
+	a.progressf("kvbench: %v", err)
 	if a.running {
 		return exitFailure
 	}
-	fmt.Fprintln(a.errOut, "Run kvbench with --help to see how it is used.")
+	a.progressf("Run kvbench with --help to see how it is used.")
 	return exitUsage
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -202,6 +203,6 @@ func (a *app) moveShards(ctx context.Context, f *moveFlags) error {
 	if a.json {
 		return a.printJSON(report)
 	}
-	report.print(a.out, f.format == "markdown")
-	return nil
+	_, err := io.WriteString(a.out, report.text(f.format == "markdown"))
+	return err
 }

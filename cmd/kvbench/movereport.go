@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"gonum.org/v1/plot/plotter"
@@ -27,7 +27,8 @@ func (r *moveResult) megabytes() float64 {
 	return float64(r.Shape.bytes()) / s / 1e6
 }
 
-func (r *moveReport) print(w io.Writer, markdown bool) {
+func (r *moveReport) text(markdown bool) string {
+	w := new(strings.Builder)
 	fmt.Fprintf(w, "%s; %d goroutines, %.0f%% gets.\n\n", r.Machine, r.Clients, 100*r.Ratio)
 	var rows, windows []table.Row
 	for _, m := range r.Results {
@@ -62,6 +63,7 @@ func (r *moveReport) print(w io.Writer, markdown bool) {
 			seen[m.Servers] = true
 		}
 	}
+	return w.String()
 }
 
 // plot draws throughput and the longest latency over time, for each shard.

@@ -30,7 +30,7 @@ func machine() string {
 }
 
 func (a *app) printSingle(r singleReport) error {
-	w := a.out
+	w := new(strings.Builder)
 	fmt.Fprintf(w, "%s, %d clients, %d keys (%s), values of %d bytes; %s\n", r.Workload.Op, r.Clients, r.Workload.Keys,
 		r.Workload.Distribution, r.Workload.ValueBytes, r.Servers)
 	fmt.Fprintf(w, "throughput  %.0f operations/s (%d in %.1f s)\n", r.Result.Throughput, r.Result.Ops, r.Result.Seconds)
@@ -38,7 +38,8 @@ func (a *app) printSingle(r singleReport) error {
 	if r.Result.ServerCPU > 0 {
 		fmt.Fprintf(w, "servers     %.2f µs of processor time per operation\n", r.Result.ServerCPU)
 	}
-	_, err := fmt.Fprintf(w, "errors      %s\n", errorCounts(r.Result.Errors))
+	fmt.Fprintf(w, "errors      %s\n", errorCounts(r.Result.Errors))
+	_, err := io.WriteString(a.out, w.String())
 	return err
 }
 
@@ -78,7 +79,7 @@ func thousands(perSecond float64) string {
 
 // printTable prints rows for a terminal or as markdown; all but the first left
 // columns are numbers.
-func printTable(w io.Writer, markdown bool, left int, header table.Row, rows []table.Row) {
+func printTable(w *strings.Builder, markdown bool, left int, header table.Row, rows []table.Row) {
 	t := table.NewWriter()
 	t.AppendHeader(header)
 	t.AppendRows(rows)

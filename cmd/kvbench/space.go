@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -48,7 +48,7 @@ func (a *app) compareSpace(ctx context.Context, f *compareFlags, report *compare
 	return s.stop()
 }
 
-func (r *compareReport) printSpace(w io.Writer, markdown bool) {
+func (r *compareReport) printSpace(w *strings.Builder, markdown bool) {
 	var rows []table.Row
 	for _, s := range r.Space {
 		rows = append(rows, table.Row{s.Server, s.Keys, s.ValueBytes, fmt.Sprintf("%d", s.Resident>>20), fmt.Sprintf("%.0f", s.PerEntry)})

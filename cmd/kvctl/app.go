@@ -154,8 +154,11 @@ func (a *app) withClient(f func(ctx context.Context, c *client.Client, args []st
 
 // warnf tells the person something that is no result.
 func (a *app) warnf(format string, args ...any) {
-	fmt.Fprintf(a.errOut, "kvctl: "+format+"\n", args...)
+	say(a.errOut, "kvctl: "+format+"\n", args...)
 }
+
+// say writes to a person. Where stderr cannot be written to, there is nobody to tell.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // isTerminal reports whether stream is a terminal.
 func isTerminal(stream any) bool {

@@ -82,10 +82,10 @@ func report(w io.Writer, err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage) || !errors.As(err, &failed):
-		fmt.Fprintf(w, "kvctl: %v\nRun kvctl with --help to see how it is used.\n", err)
+		say(w, "kvctl: %v\nRun kvctl with --help to see how it is used.\n", err)
 		return exitUsage
 	case errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrUnknownOutcome):
-		fmt.Fprintln(w, "kvctl: interrupted")
+		say(w, "kvctl: interrupted\n")
 		return exitFailure
 	}
 	code, advice := exitFailure, ""
@@ -95,9 +95,9 @@ func report(w io.Writer, err error) int {
 			break
 		}
 	}
-	fmt.Fprintf(w, "kvctl: %v\n", err)
+	say(w, "kvctl: %v\n", err)
 	if advice != "" {
-		fmt.Fprintln(w, advice)
+		say(w, "%s\n", advice)
 	}
 	return code
 }

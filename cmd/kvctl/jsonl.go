@@ -42,13 +42,13 @@ func eachLine(r io.Reader, f func(number int, line []byte) error) error {
 			if err == nil {
 				break
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				if len(line) == 0 {
 					return nil
 				}
 				return f(number, line)
 			}
-			if err != bufio.ErrBufferFull {
+			if !errors.Is(err, bufio.ErrBufferFull) {
 				return err
 			}
 		}

@@ -138,8 +138,18 @@ func TestNoBarOffATerminal(t *testing.T) {
 		write(t, filepath.Join(dir, fmt.Sprint(i)), bytes.Repeat([]byte("x"), 10_000))
 	}
 	for _, args := range [][]string{
-		{"load", dir}, {"shard", "move", "--to", "2"}, {"dump"}, {"scan"}, {"shard", "ls"}, {"move", "ls"}, {"host", "ls"}, {"audit"},
-		{"backup", "--to", filepath.Join(t.TempDir(), "b")}, {"get", "1"}, {"get", "none"}, {"--help"},
+		{"load", dir},
+		{"shard", "move", "--to", "2"},
+		{"dump"},
+		{"scan"},
+		{"shard", "ls"},
+		{"move", "ls"},
+		{"host", "ls"},
+		{"audit"},
+		{"backup", "--to", filepath.Join(t.TempDir(), "b")},
+		{"get", "1"},
+		{"get", "none"},
+		{"--help"},
 	} {
 		o := s.kvctl(args...)
 		if all := o.out + o.errOut; strings.ContainsAny(all, "\x1b\r") || strings.Contains(all, "█") {

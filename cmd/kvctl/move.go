@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -139,8 +140,9 @@ func etaOf(m client.Move, bytesLeft uint64) (float64, bool) {
 }
 
 func (a *app) printMove(w io.Writer, m client.Move, j moveJSON) error {
+	var page strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-8s%s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&page, "%-8s%s\n", name, fmt.Sprintf(format, args...))
 	}
 	phase := j.Phase
 	if j.Reason != "" {
@@ -162,7 +164,8 @@ func (a *app) printMove(w io.Writer, m client.Move, j moveJSON) error {
 	if j.ETA != nil {
 		line("eta", "%.1f s", *j.ETA)
 	}
-	return nil
+	_, err := io.WriteString(w, page.String())
+	return err
 }
 
 // withMove is a verb whose first argument is a move.

@@ -72,6 +72,6 @@ func (b *bar) describef(format string, args ...any) {
 func (b *bar) done() {
 	if b.inner != nil {
 		_ = b.inner.Exit()
-		fmt.Fprintln(b.w)
+		say(b.w, "\n")
 	}
 }

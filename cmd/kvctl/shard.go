@@ -99,11 +99,11 @@ func (a *app) printShards(shards []client.Shard, moves []client.Move, noSizes bo
 		if err := printTable(w, table.Row{"from", "until", "owner", "keys", "bytes", "moves"}, []int{4, 5}, rows); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.errOut, "%s", plural(len(shards), "range"))
+		say(a.errOut, "%s", plural(len(shards), "range"))
 		if !noSizes {
-			fmt.Fprintf(a.errOut, ", %s keys, %s", humanize.Comma(int64(keys)), humanize.Bytes(bytes))
+			say(a.errOut, ", %s keys, %s", humanize.Comma(int64(keys)), humanize.Bytes(bytes))
 		}
-		fmt.Fprintln(a.errOut)
+		say(a.errOut, "\n")
 		return nil
 	})
 }

@@ -124,7 +124,7 @@ func TestInterruptDetaches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cl.Close()
+	t.Cleanup(func() { _ = cl.Close() })
 	// The program waits once its move has sent a chunk: before, it may still be ordering.
 	for moves := []client.Move(nil); len(moves) == 0 || moves[0].Chunks == 0; {
 		if moves, err = cl.Moves(t.Context()); err != nil {
