@@ -23,10 +23,15 @@ const (
 	OpPause
 	OpResume
 	OpCancel
+	OpThrottle
+	// Questions about the host named by At.
+	OpMoves
+	OpStatus
+	OpAudit
 )
 
 // Writes reports whether the operation is numbered as a write.
-func (k OpKind) Writes() bool { return k != OpGet && k != OpScan }
+func (k OpKind) Writes() bool { return k != OpGet && k != OpScan && k < OpMoves }
 
 // An Op is one operation of a client, and what became of it.
 type Op struct {
@@ -37,13 +42,17 @@ type Op struct {
 	Range     delegation.Range // OpScan, OpShard
 	Recipient delegation.HostID
 	Rate      uint64
-	Move      marshal.MoveID // OpPause, OpResume, OpCancel
+	Move      marshal.MoveID // OpPause, OpResume, OpCancel, OpThrottle
+	// Cut and Page name the part of a cut that OpAudit asks for; Cut 0 takes a new one.
+	Cut         uint64
+	Page        uint32
+	QuietMillis uint32
 	// At names the host to ask first; 0 for the one that the client thinks owns the key.
 	At delegation.HostID
 
 	// Done says that it was answered, Unknown that it was given up.
 	Done, Unknown bool
-	// Answer is what answered it: a GetReply, SetReply, ScanReply or OrderReply.
+	// Answer is what answered it: the reply that belongs to its kind.
 	Answer marshal.Message
 	// Refused is the last refusal, which is no answer.
 	Refused *marshal.Refusal
@@ -115,7 +124,7 @@ func (o *Op) point() delegation.Key {
 	case OpScan, OpShard:
 		k, _ := o.Range.From.Key()
 		return k
-	case OpGet, OpPut, OpDelete, OpPause, OpResume, OpCancel:
+	case OpGet, OpPut, OpDelete, OpPause, OpResume, OpCancel, OpThrottle, OpMoves, OpStatus, OpAudit:
 	}
 	return o.Key
 }
@@ -179,12 +188,15 @@ func (c *Client) request(o *Op, s *clientSession) marshal.Message {
 		return &marshal.ScanRequest{RequestHeader: hd, Hint: o.hint, Range: o.Range}
 	case OpShard:
 		return &marshal.Shard{RequestHeader: hd, WriteHeader: wh, Range: o.Range, Recipient: o.Recipient, Rate: o.Rate}
-	case OpPause:
-		return &marshal.MoveOrder{RequestHeader: hd, WriteHeader: wh, Move: o.Move, Action: marshal.MovePause}
-	case OpResume:
-		return &marshal.MoveOrder{RequestHeader: hd, WriteHeader: wh, Move: o.Move, Action: marshal.MoveResume}
-	case OpCancel:
-		return &marshal.MoveOrder{RequestHeader: hd, WriteHeader: wh, Move: o.Move, Action: marshal.MoveCancel}
+	case OpPause, OpResume, OpCancel, OpThrottle:
+		action := marshal.MoveAction(o.Kind - OpPause)
+		return &marshal.MoveOrder{RequestHeader: hd, WriteHeader: wh, Move: o.Move, Action: action, Rate: o.Rate}
+	case OpMoves:
+		return &marshal.MovesRequest{RequestHeader: hd}
+	case OpStatus:
+		return &marshal.StatusRequest{RequestHeader: hd}
+	case OpAudit:
+		return &marshal.AuditRequest{RequestHeader: hd, Cut: o.Cut, Page: o.Page, QuietMillis: o.QuietMillis}
 	case OpPut, OpDelete:
 	}
 	return &marshal.SetRequest{
@@ -192,12 +204,26 @@ func (c *Client) request(o *Op, s *clientSession) marshal.Message {
 	}
 }
 
-// Retransmit repeats every outstanding operation.
+// Retransmit repeats every outstanding operation. Where a session was not opened
+// it asks for a new cookie: the one it has may be too old by now.
 func (c *Client) Retransmit() (out []kv.Packet) {
 	for _, o := range c.Ops {
+		if s := c.session(o.host); !s.open {
+			s.cookie = nil
+		}
 		out = append(out, c.try(o)...)
 	}
 	return out
+}
+
+// Close ends the session at a host, if there is one that no operation needs.
+func (c *Client) Close(h delegation.HostID) []kv.Packet {
+	s := c.sessions[h]
+	if s == nil || !s.open || slices.ContainsFunc(c.Ops, func(o *Op) bool { return o.host == h }) {
+		return nil
+	}
+	delete(c.sessions, h)
+	return c.packet(h, &marshal.CloseRequest{RequestHeader: marshal.RequestHeader{Session: s.id}})
 }
 
 // GiveUp ends an operation with an unknown outcome; the floor passes its number.
@@ -240,6 +266,12 @@ func (c *Client) Receive(p kv.Packet) []kv.Packet {
 		return c.answered(p, m.RequestHeader, true, m)
 	case *marshal.OrderReply:
 		return c.answered(p, m.RequestHeader, true, m)
+	case *marshal.MovesReply:
+		return c.answered(p, m.RequestHeader, false, m)
+	case *marshal.StatusReply:
+		return c.answered(p, m.RequestHeader, false, m)
+	case *marshal.AuditReply:
+		return c.answered(p, m.RequestHeader, false, m)
 	case *marshal.Redirect:
 		return c.redirected(p, m)
 	case *marshal.Refusal:

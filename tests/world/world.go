@@ -69,9 +69,13 @@ type World struct {
 	// before the step with Out nil.
 	Observer func(Step)
 	Before   func(Step)
+	// Carry, if set, is what the network does to a message on its way; else the
+	// receiver gets a copy.
+	Carry func(marshal.Message) marshal.Message
 	// Halted holds, per host, why it stopped for good.
 	Halted map[delegation.HostID]error
 	serial uint64
+	batch  []kv.Packet // sent by the steps of the present batch
 }
 
 // New returns a world in which every host has just started for the first time.
@@ -212,6 +216,69 @@ func (w *World) send(packets []kv.Packet) {
 	}
 }
 
+// A Fate is what becomes of a batch of steps.
+type Fate uint8
+
+// The fates of a batch.
+const (
+	Sent         Fate = iota // committed, and what it sends is on the network
+	LostUnsynced             // the host crashes before the commit: it never happened
+	LostUnsent               // the host crashes behind the commit: nothing of it is sent
+)
+
+// Batch lets a host take several steps and commit them at once, as its loop does.
+// It returns the batch's fate, which for a host that halts is LostUnsynced. The
+// Observer is told of each step as it is taken, whatever becomes of it.
+func (w *World) Batch(id delegation.HostID, inputs []kv.Input, fate Fate) Fate {
+	n := w.Node(id)
+	if n.Host == nil {
+		return LostUnsynced
+	}
+	now, start := w.nodeNow(n), len(w.batch)
+	for _, in := range inputs {
+		if in.Kind == kv.InputPacket {
+			in.Packet.Msg = w.carry(in.Packet.Msg)
+		}
+		if w.Before != nil {
+			w.Before(Step{Node: n, Now: now, In: in})
+		}
+		out := &kv.Effects{}
+		n.Host.Step(now, in, out)
+		if out.Halt != nil {
+			w.Halted[id], fate = out.Halt, LostUnsynced
+			break
+		}
+		w.batch = append(w.batch, out.Packets...)
+		if w.Observer != nil {
+			w.Observer(Step{Node: n, Now: now, In: in, Out: out})
+		}
+	}
+	if fate != LostUnsynced {
+		w.commit(n)
+	}
+	if fate == Sent {
+		w.send(w.batch[start:])
+	}
+	w.batch = w.batch[:start]
+	if fate != Sent {
+		w.Crash(id)
+	}
+	return fate
+}
+
+func (w *World) carry(m marshal.Message) marshal.Message {
+	if w.Carry != nil {
+		return w.Carry(m)
+	}
+	return marshal.Clone(m)
+}
+
+// Hand gives a packet, which need not be on the network, to its receiver.
+func (w *World) Hand(p kv.Packet) { w.hand(p) }
+
+// Send puts packets on the network.
+func (w *World) Send(packets ...kv.Packet) { w.send(packets) }
+
 // Deliver takes the i-th packet off the network and hands it to its receiver.
 func (w *World) Deliver(i int) {
 	p := w.Net[i].Packet
@@ -227,7 +294,7 @@ func (w *World) Drop(i int) { w.Net = slices.Delete(w.Net, i, i+1) }
 
 func (w *World) hand(p kv.Packet) {
 	// The receiver gets its own copy: nobody shares memory over a network.
-	p.Msg = marshal.Clone(p.Msg)
+	p.Msg = w.carry(p.Msg)
 	if p.Dst.Host != 0 {
 		w.Step(p.Dst.Host, kv.Input{Kind: kv.InputPacket, Packet: p})
 		return
