@@ -153,32 +153,24 @@ func AbstractMessage(m marshal.Message) (protocol.Message, bool) {
 		*marshal.StatusReply, *marshal.AuditRequest, *marshal.AuditReply, *marshal.Refusal, *marshal.Mismatch,
 		*marshal.Propose, *marshal.Consent:
 		return nil, false
-	case *marshal.Opened, *marshal.GetReply, *marshal.SetReply, *marshal.Redirect, *marshal.ScanReply, *marshal.OrderReply:
-		return abstractReply(m), true
-	}
-	return nil, false
-}
-
-func abstractReply(m marshal.Message) protocol.Message {
-	switch m := m.(type) {
 	case *marshal.Opened:
-		return protocol.Opened{Nonce: m.Nonce, Session: m.Session}
+		return protocol.Opened{Nonce: m.Nonce, Session: m.Session}, true
 	case *marshal.GetReply:
 		return protocol.GetReply{
 			Header: header(m.RequestHeader), Found: m.Found, Entry: spec.Entry{Value: text(m.Value), Version: m.Version},
-		}
+		}, true
 	case *marshal.SetReply:
-		return protocol.SetReply{Header: header(m.RequestHeader), Result: m.Result, Version: m.Version}
+		return protocol.SetReply{Header: header(m.RequestHeader), Result: m.Result, Version: m.Version}, true
 	case *marshal.Redirect:
-		return protocol.Redirect{Header: header(m.RequestHeader), Range: m.Range, Owner: m.Owner}
+		return protocol.Redirect{Header: header(m.RequestHeader), Range: m.Range, Owner: m.Owner}, true
 	case *marshal.ScanReply:
 		return protocol.ScanReply{
 			Header: header(m.RequestHeader), Covered: m.Covered, Keys: m.Keys, Entries: abstractEntries(m.Entries),
-		}
+		}, true
 	case *marshal.OrderReply:
-		return protocol.OrderReply{Header: header(m.RequestHeader), Reason: m.Reason, Move: m.Move.Number}
+		return protocol.OrderReply{Header: header(m.RequestHeader), Reason: m.Reason, Move: m.Move.Number}, true
 	}
-	return nil
+	return nil, false
 }
 
 // AbstractService is S's view of a system: each key has the entry that its

@@ -104,8 +104,7 @@ func (e *explanation) receive(held []*kv.Held) error {
 }
 
 func (e *explanation) packet(p kv.Packet) error {
-	switch p.Msg.(type) {
-	case *marshal.SetRequest, *marshal.Shard, *marshal.Single:
+	if _, reads := p.Msg.(*marshal.GetRequest); !reads {
 		p.Msg = marshal.Clone(p.Msg) // P keeps parts of it beyond the step
 	}
 	q, known := AbstractPacket(p)
@@ -211,14 +210,14 @@ func (e *explanation) order(q protocol.Packet, floor uint64, reply protocol.Mess
 
 // spontaneous takes the actions that answer no packet.
 func (e *explanation) spontaneous() error {
-	switch e.out.Action {
-	case kv.ActChunk:
+	if e.out.Action == kv.ActChunk {
 		for _, t := range e.out.Transfers {
 			if err := e.take(protocol.NextShard{Move: e.moveAt(t), Until: t.Range.Until}); err != nil {
 				return err
 			}
 		}
-	case kv.ActRetransmit:
+	}
+	if e.out.Action == kv.ActRetransmit {
 		for _, p := range e.actual {
 			if _, ok := p.Msg.(protocol.Single); ok {
 				return e.take(protocol.SpontaneouslyRetransmit{To: p.Dst.Host})

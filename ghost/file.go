@@ -147,7 +147,7 @@ func ReadFile(path string) (Life, error) {
 	if err != nil {
 		return Life{}, fmt.Errorf("open the journal: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	r := recordReader{from: bufio.NewReader(file)}
 	header, err := r.header()
 	if err != nil {
@@ -167,7 +167,7 @@ func readSteps(path string, yield func(Step, error) bool) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	r := recordReader{from: bufio.NewReaderSize(file, spillBytes)}
 	header, err := r.header()
 	if err != nil {

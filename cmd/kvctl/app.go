@@ -69,7 +69,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.putCommand(), a.getCommand(), a.delCommand(), a.scanCommand(),
 		a.loadCommand(), a.dumpCommand(),
 		a.shardCommand(), a.moveCommand(), a.hostCommand(), a.auditCommand(),
-		a.backupCommand(), a.restoreCommand(),
+		a.backupCommand(), a.restoreCommand(), a.verifyCommand(),
 		a.versionCommand(),
 		topic("exit-codes", "What kvctl's exit codes mean", exitHelp),
 		topic("json", "The JSON that kvctl prints and reads", jsonHelp),

@@ -71,6 +71,7 @@ A value stands in "value" if it is valid UTF-8, else in "value64", in base64.
                    "uptime_seconds", "version", "durable", "room", "sessions", "holds", "steps", "clock"}]}
   audit            {"verdict": "single-owner" | "violation" | "undetermined", "detail", "partition": [as shard ls],
                    "hosts": [{"id", "incarnation", "step"}], "unreachable", "in_flight", "tries", "seconds"}
+  verify           {"hosts", "lives", "steps", "packets", "delegates", "requests", "cuts", "discarded"}
   version          {"version", "go", "json"}
 
 Versions of entries are integers up to 2^64-1; incarnations are strings of hex digits.

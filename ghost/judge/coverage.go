@@ -67,15 +67,15 @@ func (c *Coverage) Never() []string {
 // String renders the table in alphabetical order; what was never seen says so.
 func (c *Coverage) String() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0) // a strings.Builder does not fail
 	counts := c.copy()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[name]; n > 0 {
-			fmt.Fprintf(w, "%s\t%d\n", name, n)
+			_, _ = fmt.Fprintf(w, "%s\t%d\n", name, n)
 		} else {
-			fmt.Fprintf(w, "%s\tnever\n", name)
+			_, _ = fmt.Fprintf(w, "%s\tnever\n", name)
 		}
 	}
-	_ = w.Flush() // a strings.Builder does not fail
+	_ = w.Flush()
 	return b.String()
 }

@@ -42,7 +42,7 @@ func TestOverUDP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		conns = append(conns, c)
 		ids[c.LocalAddr().(*net.UDPAddr).AddrPort()] = NodeID(i)
 	}

@@ -103,16 +103,14 @@ func (a NextOrder) follow(s Host, q MoveOrder) (Host, error) {
 	m, known := s.Move(q.Move.Number)
 	known = known && q.Move.Host == s.Me
 	open := m.Phase == marshal.MoveProposed || m.Phase == marshal.MoveRunning || m.Phase == marshal.MovePaused
-	switch a.Reason {
-	case marshal.NoSuchMove:
+	if a.Reason == marshal.NoSuchMove {
 		return s, enabled(a, conjunct{"there is no such move", !known})
-	case marshal.MoveEnded:
+	}
+	if a.Reason == marshal.MoveEnded {
 		return s, enabled(a, conjunct{"there is such a move", known}, conjunct{"the move sends no more chunks", !open})
-	case marshal.OrderAccepted:
-	default:
-		return s, enabled(a, conjunct{"the reason is one for refusing to change a move", false})
 	}
 	if err := enabled(a,
+		conjunct{"the reason is one for refusing to change a move", a.Reason == marshal.OrderAccepted},
 		conjunct{"there is such a move", known},
 		conjunct{"the move has chunks to send", open || (q.Action == marshal.MoveThrottle && m.Phase == marshal.MoveDraining)},
 	); err != nil {
@@ -194,8 +192,8 @@ func (a ChangeMove) Take(s Host) (Outcome, error) {
 	case marshal.MoveRunning:
 		conditions = append(conditions, conjunct{"the move waits for its recipient", m.Phase == marshal.MoveProposed})
 	case marshal.MoveStopping:
-		conditions = append(conditions, conjunct{"the move has chunks to send",
-			m.Phase == marshal.MoveProposed || m.Phase == marshal.MoveRunning || m.Phase == marshal.MovePaused})
+		open := m.Phase == marshal.MoveProposed || m.Phase == marshal.MoveRunning || m.Phase == marshal.MovePaused
+		conditions = append(conditions, conjunct{"the move has chunks to send", open})
 		m.Reason = a.Reason
 	case marshal.MoveDone:
 		conditions = append(conditions, arrived, conjunct{"all chunks are sent", m.Phase == marshal.MoveDraining})

@@ -190,7 +190,7 @@ func (s State) scan(q Scan, reply Reply) error {
 		if !row.Present {
 			continue
 		}
-		if want := row.Entry.In(q.Mode); q.Mode != marshal.ScanCount && (keys >= uint64(len(r.Entries)) || r.Entries[keys] != want) {
+		if want := row.In(q.Mode); q.Mode != marshal.ScanCount && (keys >= uint64(len(r.Entries)) || r.Entries[keys] != want) {
 			return fmt.Errorf("%w: scan of %v has not %v version %d in its place", ErrSpec, q.Range, row.Key, row.Version)
 		}
 		keys++

@@ -61,9 +61,9 @@ type Report struct {
 func (r Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "states\t%d\ntransitions\t%d\ndepth\t%d\nends\t%d\n", r.States, r.Transitions, r.Depth, r.Ends)
+	_, _ = fmt.Fprintf(w, "states\t%d\ntransitions\t%d\ndepth\t%d\nends\t%d\n", r.States, r.Transitions, r.Depth, r.Ends)
 	for _, kind := range slices.Sorted(maps.Keys(r.Kinds)) {
-		fmt.Fprintf(w, "  %s\t%d\n", kind, r.Kinds[kind])
+		_, _ = fmt.Fprintf(w, "  %s\t%d\n", kind, r.Kinds[kind])
 	}
 	_ = w.Flush() // a strings.Builder does not fail
 	return b.String()

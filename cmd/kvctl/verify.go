@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"ironkv/ghost"
+	"ironkv/kv"
+	"ironkv/kv/store"
+)
+
+// replayStore is the memory on which verify executes a host again.
+type replayStore struct{ *store.Memory }
+
+func (s replayStore) Commit(c kv.Counters) error {
+	_, err := s.Memory.Commit(c) // there is nothing to wait for in memory
+	return err
+}
+
+func newReplayStore(cfg kv.Config) ghost.ReplayStore {
+	return replayStore{store.NewMemory(store.MemoryOptions{Records: true, Window: cfg.Limits.Window})}
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	options := ghost.VerifyOptions{NewStore: newReplayStore}
+	cmd := &cobra.Command{
+		Use:   "verify DIR...",
+		Short: "Check the journals of a cluster's hosts, step by step",
+		Long: "Check the journals that kvd --journal wrote: the machines of all hosts are executed again on\n" +
+			"what they received, in an order in which each packet is received after it was sent. Every step\n" +
+			"has to be a step of the protocol and of a single table, and every invariant has to hold.\n" +
+			"The journals of all hosts are needed, from their first start on.\n\n" +
+			"Exit code 1: a step or a state is wrong (the message is the witness), or the journals prove\n" +
+			"nothing: one is missing, cut off, or damaged. What was checked until then is printed either way.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: verb(func(_ *cobra.Command, dirs []string) error {
+			lives, err := ghost.ReadDir(dirs...)
+			if err != nil {
+				return err
+			}
+			report, err := ghost.Verify(lives, options)
+			if printing := a.printVerify(report); printing != nil && err == nil {
+				err = printing
+			}
+			return err
+		}),
+	}
+	cmd.Flags().Uint64Var(&options.Every, "every", ghost.DefaultEvery, "check the whole state and all invariants at every `N`th step, beside each step by itself")
+	cmd.Flags().BoolVar(&options.Killed, "killed", false, "accept that a host was killed and not started again, so that its journal has no end")
+	return cmd
+}
+
+type verifyJSON struct {
+	Hosts     int    `json:"hosts"`
+	Lives     int    `json:"lives"`
+	Steps     uint64 `json:"steps"`
+	Packets   uint64 `json:"packets"`
+	Delegates uint64 `json:"delegates"`
+	Requests  uint64 `json:"requests"`
+	Cuts      uint64 `json:"cuts"`
+	Discarded uint64 `json:"discarded"`
+}
+
+func (a *app) printVerify(r ghost.Report) error {
+	shape := verifyJSON{r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded}
+	return a.emit(shape, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "checked %d hosts in %d lives: %d steps, %d packets between hosts, %d delegates, %d requests, %d cuts; "+
+			"%d steps never became durable\nactions of the protocol:\n%s",
+			r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Coverage)
+		return err
+	})
+}
