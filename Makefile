@@ -5,8 +5,8 @@ BIN      := bin
 
 # Seeds and lengths of the longer runs, for the command line: make sim SEED=7
 SEED     ?= 1
-STEPS    ?= 100000
-DURATION ?= 5m
+SEEDS    ?= 100
+STEPS    ?= 4000
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
@@ -28,6 +28,9 @@ lint: ## formatting, imports' direction, docs, dead code
 
 demo: build ## three hosts, a real data set, live moves, a kill, an audit: about a minute
 	go run ./tests/demo -bin $(BIN)
+
+sim: ## the simulator: SEED, SEEDS, STEPS
+	go run ./tests/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS)
 
 ci: lint test demo ## exactly what CI runs
 

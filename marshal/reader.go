@@ -279,7 +279,7 @@ func (r *reader) list(field string, elements, minBytes, limit int) int {
 	at := r.i
 	n := r.array(field)
 	items := n / elements
-	fault := FaultNone
+	var fault Fault
 	switch {
 	case items > limit:
 		fault = FaultTooLong

@@ -4,5 +4,5 @@ import "time"
 
 // clock reads the time; a Conn has no other clock, and a Transport none.
 func clock() time.Time {
-	return time.Now() //nolint:forbidigo // the one place of the package
+	return time.Now()
 }

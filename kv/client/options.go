@@ -20,8 +20,6 @@ type options struct {
 	observer Observer
 	datagram int
 	faults   *udp.Faults
-	seed     uint64
-	seeded   bool
 }
 
 // WithTimeout bounds calls whose context has no deadline, instead of

@@ -219,6 +219,7 @@ func (m *fakeMachine) Step(now kv.Time, in kv.Input, out *kv.Effects) {
 	m.inputs, m.times = append(m.inputs, in), append(m.times, now)
 	out.Halt = m.halt[m.steps]
 	var reply marshal.Message
+	//nolint:gochecksumtype // the fake answers these only
 	switch msg := in.Packet.Msg.(type) {
 	case *marshal.GetRequest:
 		reply = &marshal.GetReply{RequestHeader: msg.RequestHeader}
@@ -268,8 +269,8 @@ func newBench(t *testing.T) *bench {
 		clock:   time.Unix(1, 0),
 	}
 	b.loop = newLoop(1, b.machine, b.store, b.socket, testMembers(t))
-	b.loop.watch = stopwatch{start: b.clock, clock: func() time.Time { return b.clock }}
-	b.loop.report = newReporter(discard())
+	b.watch = stopwatch{start: b.clock, clock: func() time.Time { return b.clock }}
+	b.report = newReporter(discard())
 	return b
 }
 
@@ -314,6 +315,7 @@ func delegate(n uint64) *marshal.Single {
 
 // number returns what a reply answers.
 func number(m marshal.Message) uint64 {
+	//nolint:gochecksumtype // the tests wait for these only
 	switch m := m.(type) {
 	case *marshal.GetReply:
 		return m.Number

@@ -223,9 +223,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	case ctx.Err() != nil && errors.Is(err, ErrClosed):
 		err = nil
 	}
-	attrs := []any{"steps", stats.Steps, "batches", stats.Batches, "malformed", sum(stats.Malformed[:]), "shed", stats.Shed,
+	attrs := []any{
+		"steps", stats.Steps, "batches", stats.Batches, "malformed", sum(stats.Malformed[:]), "shed", stats.Shed,
 		"unsent", stats.Backlog + stats.Unproven + stats.OtherUnsent,
-		"datagrams_in", stats.Transport.DatagramsIn, "datagrams_out", stats.Transport.DatagramsOut}
+		"datagrams_in", stats.Transport.DatagramsIn, "datagrams_out", stats.Transport.DatagramsOut,
+	}
 	switch {
 	case errors.Is(err, ErrClosed):
 		return err

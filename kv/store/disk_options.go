@@ -117,7 +117,7 @@ func (o DiskOptions) pebble(fs vfs.FS, f *fault) *pebble.Options {
 			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			f.note(corrupt(info.Path, info.Details))
+			_ = f.note(corrupt(info.Path, info.Details))
 		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			o.Logger.Warn("commits wait for the disk", "reason", info.Reason)
@@ -149,11 +149,10 @@ func (l diskLogger) Errorf(format string, args ...any) {
 
 // Fatalf notes the fault; the fence keeps what follows from the disk.
 func (l diskLogger) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf("%s", fmt.Sprintf(format, args...))
 	for _, arg := range args {
 		if e, ok := arg.(error); ok {
-			err = fmt.Errorf(format, args...)
-			err = fmt.Errorf("%s: %w", err, e)
+			err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), e)
 		}
 	}
 	l.Error("the database gives up", "err", l.fault.note(classify("database", err)))

@@ -235,7 +235,7 @@ func (d *run) killInTheMiddleOfAMove() error {
 	case errors.Is(err, client.ErrUndetermined):
 		say("audit while host %d is down: undetermined, as it should say", victim)
 	default:
-		return fmt.Errorf("an audit without host %d has to be undetermined: %v", victim, err)
+		return fmt.Errorf("an audit without host %d has to be undetermined, not: %w", victim, err)
 	}
 	if err := d.hosts.start(victim - 1); err != nil {
 		return err

@@ -312,7 +312,7 @@ func (c *Client) redirected(p kv.Packet, m *marshal.Redirect) []kv.Packet {
 }
 
 // refused keeps the number open, unless the session is gone: then a read starts
-// anew, and a write's outcome is unknown.
+// anew, and a write's outcome is unknown. That a cut is unknown ends the question.
 func (c *Client) refused(p kv.Packet, m *marshal.Refusal) []kv.Packet {
 	s := c.sessions[p.Src.Host]
 	if s == nil || !s.open || s.id != m.Session {
@@ -323,6 +323,9 @@ func (c *Client) refused(p kv.Packet, m *marshal.Refusal) []kv.Packet {
 			if o.host == p.Src.Host && o.sent && o.number == m.Number {
 				o.Refused = m
 			}
+		}
+		if m.Reason == marshal.UnknownCut {
+			return c.answered(p, m.RequestHeader, false, m)
 		}
 		return nil
 	}

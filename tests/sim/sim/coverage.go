@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/ghost/protocol"
+	"ironkv/kv"
+	"ironkv/marshal"
+	"ironkv/tests/world"
+)
+
+// unreachable is what no run can see, with the reason.
+var unreachable = map[string]string{
+	"order: " + marshal.RecipientRefuses.String(): "a recipient that does not know the sender does not answer it",
+	"order: " + marshal.MessageTooLarge.String():  "all hosts of a simulation have the same wire limit",
+	"drop: invalid": "what no client sends, the decoder refuses before the machine",
+	"drop: none":    "it stands for a packet that is not dropped",
+	"action: None":  "a timer that is due has something to do",
+}
+
+// newCoverage lists all that a run could see: events, actions of H and of P,
+// reasons of drops, refusals and orders, phases of moves.
+func newCoverage() *judge.Coverage {
+	var names []string
+	for _, n := range opNames {
+		names = append(names, "event: "+n)
+	}
+	for a := kv.ActNone; !strings.HasPrefix(ghost.ActionName(a), "Action("); a++ {
+		names = append(names, "action: "+ghost.ActionName(a))
+	}
+	for d := kv.DropNone; d < kv.NumDropReasons; d++ {
+		names = append(names, "drop: "+d.String())
+	}
+	for r := marshal.UnknownSession; !strings.HasPrefix(r.String(), "unknown ("); r++ {
+		names = append(names, "refusal: "+r.String())
+	}
+	for r := marshal.OrderAccepted; !strings.HasPrefix(r.String(), "unknown ("); r++ {
+		names = append(names, "order: "+r.String())
+	}
+	for p := marshal.MoveProposed; !strings.HasPrefix(p.String(), "unknown ("); p++ {
+		names = append(names, "move: "+p.String())
+	}
+	for _, f := range fateNames {
+		names = append(names, "fate: "+f)
+	}
+	kept := names[:0]
+	for _, n := range names {
+		if unreachable[n] == "" {
+			kept = append(kept, n)
+		}
+	}
+	return judge.NewCoverage(append(kept, protocol.ActionNames...)...)
+}
+
+var fateNames = [...]string{"sent", "lost before the commit", "lost before sending"}
+
+func (s *Sim) saw(name string) { s.seen.Saw(name) }
+
+// sawOf are the names that steps see, made once.
+var sawAction, sawDrop = func() (a, d []string) {
+	for i := kv.ActNone; !strings.HasPrefix(ghost.ActionName(i), "Action("); i++ {
+		a = append(a, "action: "+ghost.ActionName(i))
+	}
+	for i := kv.DropNone; i < kv.NumDropReasons; i++ {
+		d = append(d, "drop: "+i.String())
+	}
+	return a, d
+}()
+
+// cover notes what a step shows.
+func (s *Sim) cover(st world.Step) {
+	s.saw(sawAction[st.Out.Action])
+	if st.Out.Action == kv.ActDrop {
+		s.saw(sawDrop[st.Out.Drop])
+	}
+	for _, p := range st.Out.Packets {
+		//nolint:gochecksumtype // only these carry a reason
+		switch m := p.Msg.(type) {
+		case *marshal.Refusal:
+			s.saw("refusal: " + m.Reason.String())
+		case *marshal.OrderReply:
+			s.saw("order: " + m.Reason.String())
+		case *marshal.Consent:
+			s.saw("order: " + m.Reason.String())
+		case *marshal.MovesReply:
+			for _, v := range m.Moves {
+				s.saw("move: " + v.Phase.String())
+			}
+		}
+	}
+}
+
+// tell notes in words what a step did.
+func (s *Sim) tell(st world.Step) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n    host %d: %s", st.Node.ID, ghost.ActionName(st.Out.Action))
+	if st.Out.Action == kv.ActDrop {
+		fmt.Fprintf(&b, " (%v)", st.Out.Drop)
+	}
+	for _, t := range st.Out.Transfers {
+		if t.Taken {
+			fmt.Fprintf(&b, ", takes %v from host %d as #%d", t.Range, t.Peer, t.Seqno)
+		} else {
+			fmt.Fprintf(&b, ", gives %v to host %d as #%d", t.Range, t.Peer, t.Seqno)
+		}
+	}
+	for _, p := range st.Out.Packets {
+		fmt.Fprintf(&b, ", sends %s", nameOf(p))
+	}
+	s.note += b.String()
+}

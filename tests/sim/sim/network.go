@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+const (
+	// maxFlights is how many packets the network holds; beyond it the oldest is
+	// lost, or kept in the attic.
+	maxFlights = 200
+	// atticPlaces is how many packets of long ago are kept to be delivered late.
+	atticPlaces = 128
+)
+
+// A link is a direction between two hosts; to is 0 for all that from sends.
+type link struct{ from, to delegation.HostID }
+
+// network is what packets pass through: values on the world's own list, or
+// datagrams between transports.
+type network interface {
+	// took is called after each event: what hosts and clients sent is on world.Net.
+	took()
+	// size is how many flights there are, ends who sent one and to whom.
+	size() int
+	ends(i int) (src, dst kv.Endpoint)
+	name(i int) string
+	// take removes a flight and returns the packets that thereby arrive.
+	take(i int) []kv.Packet
+	// peek returns what take would, where it is known.
+	peek(i int) (kv.Packet, bool)
+	double(i int)
+	// damage removes a flight whose bytes were damaged; it reports what must not be.
+	damage(i int, rng *rand.Rand) error
+	// restarted tells that a host's process is a new one.
+	restarted(id delegation.HostID)
+	// timers lets the network's own timers fire; due is when the next will.
+	timers()
+	due() (kv.Time, bool)
+}
+
+// plain is the network of packets.
+type plain struct{ s *Sim }
+
+func (n plain) took() {
+	w := n.s.world
+	for len(w.Net) > maxFlights {
+		n.s.keep(w.Net[0].Packet)
+		w.Drop(0)
+	}
+}
+
+func (n plain) size() int { return len(n.s.world.Net) }
+
+func (n plain) ends(i int) (src, dst kv.Endpoint) {
+	p := n.s.world.Net[i].Packet
+	return p.Src, p.Dst
+}
+
+func (n plain) name(i int) string { return nameOf(n.s.world.Net[i].Packet) }
+
+func (n plain) take(i int) []kv.Packet {
+	p := n.s.world.Net[i].Packet
+	n.s.world.Drop(i)
+	n.s.keep(p)
+	return []kv.Packet{p}
+}
+
+func (n plain) peek(i int) (kv.Packet, bool) { return n.s.world.Net[i].Packet, true }
+
+func (n plain) double(i int) { n.s.world.Send(n.s.world.Net[i].Packet) }
+
+// damage cuts or flips the bytes of a message. Decoding them may fail or not, but
+// what is decoded has to be encoded as it was: nothing has two encodings. The
+// checksum that datagrams have would find the damage, so the packet is lost.
+func (n plain) damage(i int, rng *rand.Rand) error {
+	p := n.s.world.Net[i].Packet
+	n.s.world.Drop(i)
+	b := marshal.Append(nil, p.Msg)
+	for range 1 + rng.IntN(3) {
+		b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
+	}
+	if rng.IntN(2) == 0 {
+		b = b[:rng.IntN(len(b))]
+	}
+	m, err := marshal.Decode(b)
+	if err != nil {
+		n.s.saw("wire: damage refused")
+		return nil
+	}
+	n.s.saw("wire: damage decoded")
+	if again := marshal.Append(nil, m); !slices.Equal(again, b) {
+		return fmt.Errorf("bytes %x are decoded as %T, which is encoded as %x", b, m, again)
+	}
+	return nil
+}
+
+func (plain) restarted(delegation.HostID) {}
+func (plain) timers()                     {}
+func (plain) due() (kv.Time, bool)        { return 0, false }
+
+// keep puts a packet that left the network into the attic, in another's place
+// where it is full.
+func (s *Sim) keep(p kv.Packet) {
+	if s.replaying {
+		s.past[nameOf(p)] = p
+		return
+	}
+	if len(s.attic) < atticPlaces {
+		s.attic = append(s.attic, p)
+		return
+	}
+	if s.rng.IntN(4) == 0 {
+		s.attic[s.rng.IntN(atticPlaces)] = p
+	}
+}
+
+// isCut reports whether a packet from src does not arrive at dst.
+func (s *Sim) isCut(src, dst kv.Endpoint) bool {
+	return len(s.cut) > 0 && (s.cut[link{src.Host, dst.Host}] || s.cut[link{src.Host, 0}])
+}
+
+// carryBytes encodes and decodes a message, as the wire does.
+func (s *Sim) carryBytes(m marshal.Message) marshal.Message {
+	b := marshal.Append(nil, m)
+	got, err := marshal.Decode(b)
+	if err != nil {
+		s.fail(Safety, fmt.Errorf("what a host or a client sends cannot be decoded: %T: %w", m, err))
+		return marshal.Clone(m)
+	}
+	if again := marshal.Append(nil, got); !slices.Equal(again, b) {
+		s.fail(Safety, fmt.Errorf("%T: encoded %x, decoded and encoded again %x", m, b, again))
+	}
+	return got
+}
+
+// forge returns a packet that its sender never sent, made of one that was: no
+// cluster in which addresses are proven lets it do any harm.
+func forge(p kv.Packet, rng *rand.Rand) (kv.Packet, bool) {
+	if p.Dst.Host == 0 {
+		p.Dst, p.Src = p.Src, p.Dst // an answer is sent to the host
+		return p, true
+	}
+	p.Msg = marshal.Clone(p.Msg)
+	//nolint:gochecksumtype // a client's message is forged by replaying it
+	switch m := p.Msg.(type) {
+	case *marshal.Ack:
+		switch rng.IntN(2) {
+		case 0:
+			m.Seqno += 1 + uint64(rng.IntN(1000)) + 1<<20
+		case 1:
+			forgeHeader(&m.PeerHeader, &p, rng)
+		}
+		return p, true
+	case *marshal.Single:
+		forgeHeader(&m.PeerHeader, &p, rng)
+		return p, true
+	case *marshal.Propose:
+		forgeHeader(&m.PeerHeader, &p, rng)
+		return p, true
+	case *marshal.Consent:
+		forgeHeader(&m.PeerHeader, &p, rng)
+		return p, true
+	case *marshal.Open:
+		m.Cookie[3]++
+		return p, true
+	}
+	return p, false
+}
+
+func forgeHeader(hd *marshal.PeerHeader, p *kv.Packet, rng *rand.Rand) {
+	switch rng.IntN(4) {
+	case 0:
+		p.Src = kv.Endpoint{Client: stranger}
+	case 1:
+		hd.From++
+	case 2:
+		hd.FromIncarnation++
+	case 3:
+		hd.ToIncarnation--
+	}
+}

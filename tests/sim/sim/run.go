@@ -1,0 +1,427 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+
+	"ironkv/delegation"
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/kv"
+	"ironkv/marshal"
+	"ironkv/tests/world"
+)
+
+// Kind is what kind of failure ended a run.
+type Kind uint8
+
+// The kinds of failures.
+const (
+	None     Kind = iota
+	Crash         // the code under test panicked, or a host stopped by itself
+	Safety        // a violation: of an invariant, of the spec, or of a client's history
+	Liveness      // something did not come to its end though the network was fair
+)
+
+// A Failure is why a run is not as it should be.
+type Failure struct {
+	Kind Kind
+	Err  error
+}
+
+// Error tells it.
+func (f *Failure) Error() string {
+	return [...]string{"none", "crash", "safety", "liveness"}[f.Kind] + ": " + f.Err.Error()
+}
+
+// A Result is what became of a run.
+type Result struct {
+	Options Options
+	// Failure is nil where all is well.
+	Failure *Failure
+	// Steps of hosts, Events of the adversary.
+	Steps, Events uint64
+	// Hash is over every step of every host: its input and what it sent.
+	Hash string
+	// Counts are the judge's.
+	Counts ghost.Counts
+	// Seen is what was seen of what there is.
+	Seen *judge.Coverage
+	// Histories is how many keys' histories were checked, Undecided how many of
+	// them porcupine did not get done with.
+	Histories, Undecided int
+	// Trace are the events, if they were recorded.
+	Trace []Event
+	told  []string // what each event of the trace led to
+}
+
+// stranger is an address that is nobody's.
+var stranger = netip.MustParseAddrPort("10.9.9.9:9")
+
+// Sim is a run in progress.
+type Sim struct {
+	opts    Options
+	mix     mix
+	rng     *rand.Rand
+	world   *world.World
+	net     network
+	checker *ghost.Checker
+	seen    *judge.Coverage
+	hash    hash.Hash
+	scratch []byte
+	failure *Failure
+	steps   uint64
+	events  uint64
+	cut     map[link]bool
+	attic   []kv.Packet
+	ops     map[int]*asked
+	tags    int
+	values  int
+	history history
+	// recording fills in the names of events and keeps them; replaying finds
+	// flights by these names.
+	recording, replaying bool
+	past                 map[string]kv.Packet // replaying: what left the network
+	trace                []Event
+	told                 []string
+	note                 string // what the present event led to
+}
+
+// asked is an operation with its client.
+type asked struct {
+	*world.Op
+	client int
+	tag    int
+}
+
+// Run runs o to its end, or to the first failure.
+func Run(o Options) *Result { return start(o).run() }
+
+// Record runs o and keeps the events.
+func Record(o Options) *Result {
+	s := start(o)
+	s.recording = true
+	return s.run()
+}
+
+func start(o Options) *Sim {
+	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
+	s := &Sim{
+		opts: o, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
+		cut: map[link]bool{}, ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
+	}
+	s.net = plain{s}
+	return s
+}
+
+// build makes the world; what panics in it is a failure like any other.
+func (s *Sim) build() {
+	cfg := world.Config{Hosts: s.mix.hosts, Clients: s.mix.clients, Limits: s.mix.limits, Met: s.mix.met}
+	if s.opts.Disk {
+		cfg.NewStore = func(id delegation.HostID) world.Store { return newCrashable(id, s.mix.limits.Window) }
+	}
+	s.world = world.New(cfg)
+	switch s.opts.Wire {
+	case Bytes:
+		s.world.Carry = s.carryBytes
+	case Datagrams:
+		s.net = newDatagrams(s)
+	case Values:
+	}
+	s.world.Observer = s.observe
+	var hosts []*kv.Host
+	for _, n := range s.world.Nodes {
+		hosts = append(hosts, n.Host)
+	}
+	var err error
+	if s.checker, err = ghost.NewChecker(s.opts.Every, hosts...); err != nil {
+		s.fail(Safety, err)
+	}
+}
+
+func (s *Sim) run() *Result {
+	s.guard(func() {
+		s.build()
+		for s.failure == nil && s.steps < uint64(s.opts.Steps) {
+			e := s.draw()
+			s.apply(&e)
+		}
+		s.finish()
+	})
+	return s.result()
+}
+
+// guard turns a panic into a failure.
+func (s *Sim) guard(run func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.fail(Crash, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+		s.close()
+	}()
+	run()
+}
+
+func (s *Sim) close() {
+	if s.world == nil || !s.opts.Disk {
+		return
+	}
+	for _, n := range s.world.Nodes {
+		if err := n.Store.Close(); err != nil {
+			s.fail(Crash, fmt.Errorf("host %d's disk cannot be closed: %w", n.ID, err))
+		}
+	}
+}
+
+func (s *Sim) result() *Result {
+	r := &Result{
+		Options: s.opts, Failure: s.failure, Steps: s.steps, Events: s.events, Hash: hex.EncodeToString(s.hash.Sum(nil)),
+		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told,
+	}
+	if s.checker != nil {
+		r.Counts = s.checker.Counts()
+		r.Seen.Add(s.checker.Coverage())
+	}
+	return r
+}
+
+func (s *Sim) fail(k Kind, err error) {
+	if s.failure == nil {
+		s.failure = &Failure{Kind: k, Err: err}
+	}
+}
+
+// apply lets an event happen.
+func (s *Sim) apply(e *Event) {
+	s.events++
+	s.saw("event: " + opNames[e.Op])
+	s.note = ""
+	if s.replaying && !s.find(e) {
+		return
+	}
+	if s.recording && !s.replaying {
+		s.nameFlights(e)
+	}
+	s.happen(e)
+	s.net.took()
+	s.history.end()
+	if s.recording {
+		s.trace, s.told = append(s.trace, *e), append(s.told, s.note)
+	}
+	for _, n := range s.world.Nodes {
+		if err := s.world.Halted[n.ID]; err != nil {
+			s.fail(Crash, fmt.Errorf("host %d stopped: %w", n.ID, err))
+		}
+	}
+}
+
+func (s *Sim) happen(e *Event) {
+	w := s.world
+	switch e.Op {
+	case opDeliver, opTimer:
+		s.deliver(e)
+	case opInvoke:
+		op := w.Invoke(e.Client, e.Request)
+		a := &asked{Op: op, client: e.Client, tag: e.Tag}
+		s.ops[e.Tag] = a
+		s.history.begin(a)
+	case opRetransmit:
+		w.Retransmit(e.Client)
+	case opWait:
+		w.Now += e.Span
+	case opLose, opCopy, opLate, opForge, opDamage:
+		s.disturb(e)
+	case opGiveUp:
+		if a := s.ops[e.Tag]; a != nil && !a.Done && !a.Unknown {
+			w.GiveUp(a.client, a.Op)
+		}
+	case opClose:
+		w.Send(w.Clients[e.Client-1].Close(e.Host)...)
+	case opCrash:
+		w.Crash(e.Host)
+		s.net.restarted(e.Host)
+	case opRestart:
+		s.restart(e.Host)
+	case opJump:
+		w.Node(e.Host).Started -= e.Span
+	case opCut:
+		s.cut[link{e.Host, e.Peer}] = true
+	case opMend:
+		clear(s.cut)
+	case opRoom:
+		w.Batch(e.Host, []kv.Input{{Kind: kv.InputRoom, Room: e.Room}}, world.Sent)
+	case numOps:
+	}
+}
+
+// disturb does what a network does to packets.
+func (s *Sim) disturb(e *Event) {
+	rng := rand.New(rand.NewPCG(e.Damage, 1))
+	switch e.Op {
+	case opLose:
+		s.net.take(e.Flights[0])
+	case opCopy:
+		s.net.double(e.Flights[0])
+	case opLate:
+		if s.replaying {
+			s.world.Send(s.past[e.Names[0]])
+			return
+		}
+		s.world.Send(s.attic[e.Flights[0]])
+	case opForge:
+		p, known := s.net.peek(e.Flights[0])
+		if !known {
+			return
+		}
+		if q, ok := forge(p, rng); ok {
+			s.world.Send(q)
+		}
+	case opDamage:
+		if err := s.net.damage(e.Flights[0], rng); err != nil {
+			s.fail(Safety, err)
+		}
+	default:
+		panic("sim: not a disturbance: " + opNames[e.Op])
+	}
+}
+
+// deliver gives packets, and then timers, to a host as one batch, or a packet to
+// a client.
+func (s *Sim) deliver(e *Event) {
+	var packets []kv.Packet
+	for _, i := range slices.Backward(slices.Sorted(slices.Values(e.Flights))) {
+		packets = append(packets, s.net.take(i)...)
+	}
+	slices.Reverse(packets)
+	if e.Host == 0 {
+		for _, p := range packets {
+			s.world.Hand(p)
+		}
+		return
+	}
+	var inputs []kv.Input
+	for _, p := range packets {
+		inputs = append(inputs, kv.Input{Kind: kv.InputPacket, Packet: p})
+	}
+	for range e.Timers {
+		inputs = append(inputs, kv.Input{Kind: kv.InputTimer})
+	}
+	s.net.timers()
+	if len(inputs) == 0 || s.world.Node(e.Host).Host == nil {
+		return
+	}
+	before := s.checker
+	if e.Fate == world.LostUnsynced {
+		before = s.checker.Clone()
+	}
+	s.world.Batch(e.Host, inputs, e.Fate)
+	if e.Fate == world.LostUnsynced {
+		s.checker = before
+	}
+	if e.Fate != world.Sent {
+		s.net.restarted(e.Host)
+	}
+}
+
+func (s *Sim) restart(id delegation.HostID) {
+	n := s.world.Node(id)
+	if n.Host != nil {
+		return
+	}
+	s.world.Restart(id)
+	if err := s.checker.Restart(n.Host); err != nil {
+		s.fail(Safety, err)
+	}
+}
+
+// observe judges a step of a host.
+func (s *Sim) observe(st world.Step) {
+	s.steps++
+	s.cover(st)
+	s.digest(st)
+	if s.recording {
+		s.tell(st)
+	}
+	if s.failure != nil {
+		return
+	}
+	if err := s.checker.Step(st.Node.Host, st.In, st.Out); err != nil {
+		s.fail(Safety, err)
+	}
+}
+
+func appendPacket(b []byte, p kv.Packet) []byte {
+	b = binary.AppendUvarint(b, uint64(p.Src.Host))
+	b = binary.AppendUvarint(b, uint64(p.Dst.Host))
+	b = append(b, p.Src.Client.String()...)
+	b = append(b, p.Dst.Client.String()...)
+	return marshal.Append(b, p.Msg)
+}
+
+// digest adds the step to the run's hash.
+func (s *Sim) digest(st world.Step) {
+	b := binary.AppendUvarint(s.scratch[:0], uint64(st.Node.ID))
+	b = binary.AppendVarint(b, int64(st.Now))
+	b = append(b, byte(st.In.Kind), byte(st.Out.Action), byte(st.Out.Drop))
+	b = binary.AppendUvarint(b, st.In.Room)
+	if st.In.Packet.Msg != nil {
+		b = appendPacket(b, st.In.Packet)
+	}
+	for _, p := range st.Out.Packets {
+		b = appendPacket(b, p)
+	}
+	s.scratch = b
+	s.hash.Write(b)
+}
+
+// nameFlights fills in the names of an event's flights.
+func (s *Sim) nameFlights(e *Event) {
+	e.Names = nil
+	for _, i := range e.Flights {
+		if e.Op == opLate {
+			e.Names = append(e.Names, nameOf(s.attic[i]))
+			continue
+		}
+		e.Names = append(e.Names, s.net.name(i))
+	}
+}
+
+// find looks an event's flights up by their names. It reports false where the
+// event can no longer happen.
+func (s *Sim) find(e *Event) bool {
+	e.Flights = nil
+	for _, name := range e.Names {
+		if e.Op == opLate {
+			_, ok := s.past[name]
+			return ok
+		}
+		for i := range s.net.size() {
+			if s.net.name(i) == name && !slices.Contains(e.Flights, i) {
+				e.Flights = append(e.Flights, i)
+				break
+			}
+		}
+	}
+	if len(e.Names) > 0 && len(e.Flights) == 0 {
+		return false
+	}
+	switch e.Op {
+	case opDeliver, opTimer:
+		return e.Host == 0 || s.world.Node(e.Host).Host != nil
+	case opGiveUp:
+		return s.ops[e.Tag] != nil
+	default:
+		return true
+	}
+}
+
+// never is a time that does not come.
+const never = kv.Time(math.MaxInt64)
