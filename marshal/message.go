@@ -95,6 +95,9 @@ type RequestHeader struct {
 	Session SessionID
 	// Number is echoed by the reply. Writes and orders share one sequence from 1
 	// per session; reads have one of their own, of which the host keeps nothing.
+	// A client numbers its reads above all of its writes (from 1<<31): redirects
+	// and refusals say only the number, and a late one of a read must not be
+	// taken for that of a write, which would then be tried a second time.
 	Number uint64
 }
 

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		binary = filepath.Join(dir, "kvd")
 		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build kvd: %v\n%s", err, out)
@@ -135,7 +135,7 @@ func ports(t *testing.T, n int) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		list = append(list, c.LocalAddr().String())
 	}
 	return list
@@ -166,8 +166,10 @@ func dial(t *testing.T, addrs []string) *client.Client {
 func TestThreeHostsFromTheFirstStartToTheLastStop(t *testing.T) {
 	addrs, dir := ports(t, 3), t.TempDir()
 	args := func(id int) []string {
-		return []string{"--id", fmt.Sprint(id), "--cluster", clusterOf(addrs), "--data", filepath.Join(dir, fmt.Sprint(id)),
-			"--journal", filepath.Join(dir, "journal")}
+		return []string{
+			"--id", fmt.Sprint(id), "--cluster", clusterOf(addrs), "--data", filepath.Join(dir, fmt.Sprint(id)),
+			"--journal", filepath.Join(dir, "journal"),
+		}
 	}
 	hosts := []*process{start(t, nil, args(1)...), start(t, nil, args(2)...)}
 	hosts[0].expect("waiting", "3")
@@ -325,7 +327,7 @@ func TestEnvironment(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("profiles: %v, %v", resp, err)
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	p.signal(syscall.SIGTERM)
 	if code := p.end(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, p.output())
@@ -342,7 +344,7 @@ func freeTCP(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 

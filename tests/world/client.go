@@ -72,6 +72,9 @@ func (o *Op) Host() delegation.HostID { return o.host }
 // Number is the number that the request has in its session.
 func (o *Op) Number() uint64 { return o.number }
 
+// firstRead is above the number of any write, as in the client library.
+const firstRead = 1 << 31
+
 // clientSession is a client's session at one host.
 type clientSession struct {
 	id          marshal.SessionID
@@ -157,7 +160,9 @@ func (c *Client) try(o *Op) []kv.Packet {
 			o.number = s.writes
 		} else {
 			s.reads++
-			o.number = s.reads
+			// Apart from the numbers of writes: a late redirect of a read must not
+			// be taken for that of a write, which would then be tried twice.
+			o.number = firstRead + s.reads
 		}
 	}
 	return c.packet(o.host, c.request(o, s))
