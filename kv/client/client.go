@@ -29,6 +29,8 @@ type Client struct {
 	conn  *udp.Conn
 	ops   sync.Pool // of *call
 	done  chan struct{}
+	// gathering says that some caller is about to send what all have queued.
+	gathering atomic.Bool
 
 	mu     sync.Mutex // guards everything below
 	engine *engine
@@ -119,10 +121,15 @@ func (c *Client) start(now time.Duration, o *op) {
 
 // flush sends what has been queued. A caller who is not alone first lets the
 // others who are about to send do so: those who were woken together send
-// together. Nobody waits for anybody who has nothing to do.
+// together. While he does, he sends for all who come. Nobody waits for anybody
+// who has nothing to do.
 func (c *Client) flush(busy bool) {
 	if busy {
+		if !c.gathering.CompareAndSwap(false, true) {
+			return // what was queued before this is sent by the one who gathers
+		}
 		runtime.Gosched()
+		c.gathering.Store(false)
 	}
 	_ = c.conn.Flush() // the only error is a closed socket, which the leader meets
 }
