@@ -166,10 +166,10 @@ const (
 	// patience is how long porcupine may think about one key before it is left
 	// undecided: a history with many unknown outcomes may take it for ever. The
 	// judge has checked each reply against the spec in any case.
-	patience = 2 * time.Second
+	patience = 300 * time.Millisecond
 	// maxUnknown is how many unknown outcomes a key's history may have for
 	// porcupine to be asked at all.
-	maxUnknown = 12
+	maxUnknown = 40
 )
 
 // check asks porcupine about the history of each key.
