@@ -239,7 +239,9 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 	case hd.Number-s.floor >= uint64(h.cfg.Limits.Window):
 		h.refuse(p.Src, hd, marshal.BeyondWindow)
 		return nil
-	case h.live.answers >= h.cfg.Limits.Answers && len(s.Answers) >= answersPerSession:
+	// The number at the floor is never refused for the answers above it: they can
+	// only be forgotten once the floor passes it.
+	case hd.Number > s.floor && h.live.answers >= h.cfg.Limits.Answers && len(s.Answers) >= answersPerSession:
 		h.refuse(p.Src, hd, marshal.Overloaded)
 		return nil
 	case h.holds.has(hd, true):

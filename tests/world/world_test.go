@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ironkv/delegation"
+	"ironkv/kv"
 	"ironkv/marshal"
 )
 
@@ -67,5 +68,34 @@ func TestAKeyMovesAndIsFound(t *testing.T) {
 	}
 	if get.Host() != 2 || get.Tries != 2 {
 		t.Fatalf("get was answered by host %d after %d tries, want host 2 after a redirect", get.Host(), get.Tries)
+	}
+}
+
+// The first of many writes arrives last, at a host that keeps as many answers as
+// it may. Refusing it would be for ever: the others' answers are kept until the
+// floor passes it.
+func TestTheNumberAtTheFloorIsNotRefused(t *testing.T) {
+	w := New(Config{Hosts: 1, Clients: 1, Met: true, Limits: kv.Limits{Answers: 1}})
+	first := w.Invoke(1, Op{Kind: OpPut, Key: "first", Value: []byte("x")})
+	for len(w.Net) > 0 && !first.sent {
+		w.Deliver(0) // the session is opened
+	}
+	w.Drop(0) // the first write is lost
+	var others []*Op
+	for range 20 {
+		others = append(others, w.Invoke(1, Op{Kind: OpPut, Key: "other", Value: []byte("x")}))
+	}
+	for len(w.Net) > 0 {
+		w.Deliver(0)
+	}
+	if last := others[19]; last.Done || last.Refused == nil || last.Refused.Reason != marshal.Overloaded {
+		t.Fatalf("the last write was not refused for overload: %+v", last)
+	}
+	w.Retransmit(1)
+	for len(w.Net) > 0 {
+		w.Deliver(0)
+	}
+	if !first.Done {
+		t.Fatalf("the first write is refused: %+v", first.Refused)
 	}
 }
