@@ -1,47 +1,94 @@
-// Sim runs the simulator from seeds: go run ./tests/sim -seed 1 -seeds 100.
-// It exits with 0 where all is well, 3 for a crash, 4 for a safety violation, 5
-// for a failure of liveness, and prints the command that repeats the run.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"ironkv/tests/sim/sim"
 )
 
+// exitUsage is for a command line that makes no sense; failures of runs exit with
+// their kind from here on: 3 for a crash, 4 for safety, 5 for liveness.
+const exitUsage = 2
+
+// settings are what the command line says.
+type settings struct {
+	sim.Options
+	seeds           int
+	rotate, seen    bool
+	shrink, verbose bool
+}
+
 func main() {
-	seed := flag.Uint64("seed", 1, "the first seed")
-	seeds := flag.Int("seeds", 1, "how many seeds")
-	steps := flag.Int("steps", 4000, "steps of hosts of each run, before the network becomes fair")
-	every := flag.Uint64("every", 1, "check all invariants at every so many steps")
+	list, s, err := parse()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
+		os.Exit(exitUsage)
+	}
+	os.Exit(run(list, s))
+}
+
+func parse() ([]sim.Options, settings, error) {
+	var s settings
+	flag.Uint64Var(&s.Seed, "seed", 1, "the first seed")
+	flag.IntVar(&s.seeds, "seeds", 1, "how many seeds")
+	flag.IntVar(&s.Steps, "steps", 4000, "steps of hosts of each run, before the network becomes fair")
+	flag.Uint64Var(&s.Every, "every", 1, "check all invariants at every so many steps")
+	flag.BoolVar(&s.Disk, "disk", false, "hosts on Pebble, on a file system in memory")
+	flag.BoolVar(&s.rotate, "rotate", false, "sizes, wires and stores in turn, by the seed; -every, -disk, -big and -wire say nothing then")
+	flag.BoolVar(&s.seen, "seen", false, "print what was seen of events, actions and reasons, and what never was")
+	flag.BoolVar(&s.shrink, "shrink", true, "shrink a failing run to a short story")
+	flag.BoolVar(&s.verbose, "v", false, "tell of progress")
 	big := flag.Bool("big", false, "five hosts, eight clients, hundreds of keys")
-	disk := flag.Bool("disk", false, "hosts on Pebble, on a file system in memory")
 	wire := flag.String("wire", "values", "what packets travel as: values, bytes or datagrams")
 	flag.Parse()
-	o := sim.Options{Steps: *steps, Every: *every, Disk: *disk}
 	if *big {
-		o.Size = sim.Big
+		s.Size = sim.Big
 	}
-	switch *wire {
-	case "bytes":
-		o.Wire = sim.Bytes
-	case "datagrams":
-		o.Wire = sim.Datagrams
+	wires := map[string]sim.Wire{"values": sim.Values, "bytes": sim.Bytes, "datagrams": sim.Datagrams}
+	known := false
+	if s.Wire, known = wires[*wire]; !known {
+		return nil, s, fmt.Errorf("-wire %s: there are values, bytes and datagrams", *wire)
 	}
-	var total uint64
-	var checked, undecided int
-	for i := range *seeds {
-		o.Seed = *seed + uint64(i)
-		r := sim.Run(o)
-		total += r.Steps
-		checked += r.Histories
-		undecided += r.Undecided
-		if r.Failure != nil {
-			fmt.Printf("%v\nrepeat it: go run ./tests/sim %s\n", r.Failure, o.Flags())
-			os.Exit(2 + int(r.Failure.Kind))
+	if s.seeds < 1 || s.Steps < 0 || flag.NArg() > 0 {
+		return nil, s, fmt.Errorf("-seeds is 1 or more, -steps 0 or more, and nothing follows the flags")
+	}
+	var list []sim.Options
+	for i := range s.seeds {
+		o := s.Options
+		o.Seed += uint64(i)
+		if s.rotate {
+			o = sim.Rotate(o.Seed, s.Steps)
 		}
+		list = append(list, o)
 	}
-	fmt.Printf("%d seeds, %d steps, no violation; %d histories linearizable, %d too long to decide\n", *seeds, total, checked, undecided)
+	return list, s, nil
+}
+
+func run(list []sim.Options, s settings) int {
+	began := time.Now()
+	t := sim.RunAll(list, func(t *sim.Total) {
+		if s.verbose && t.Runs%50 == 0 {
+			fmt.Printf("%d runs, %d steps\n", t.Runs, t.Steps)
+		}
+	})
+	seconds := time.Since(began).Seconds()
+	fmt.Printf("%d runs, %d steps of hosts in %.1f s (%.0f/s): %d actions of P, %d requests, %d delegates, all invariants at %d steps; "+
+		"histories of %d keys linearizable, of %d too long to decide\n",
+		t.Runs, t.Steps, seconds, float64(t.Steps)/seconds, t.Counts.Actions, t.Counts.Requests, t.Counts.Delegates, t.Counts.Cuts,
+		t.Histories, t.Undecided)
+	if s.seen {
+		fmt.Print(t.Seen)
+	}
+	if t.Failed == nil {
+		return 0
+	}
+	r := t.Failed
+	fmt.Printf("\n%v\nrepeat it: go run ./tests/sim %s\n", r.Failure, r.Options.Flags())
+	if s.shrink {
+		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s", sim.Shrink(r.Options).Story())
+	}
+	return exitUsage + int(r.Failure.Kind)
 }

@@ -59,15 +59,18 @@ var fateNames = [...]string{"sent", "lost before the commit", "lost before sendi
 
 func (s *Sim) saw(name string) { s.seen.Saw(name) }
 
-// sawOf are the names that steps see, made once.
-var sawAction, sawDrop = func() (a, d []string) {
+// sawAction, sawDrop and sawMove are names of what steps show, made once.
+var sawAction, sawDrop, sawMove = func() (a, d, m []string) {
 	for i := kv.ActNone; !strings.HasPrefix(ghost.ActionName(i), "Action("); i++ {
 		a = append(a, "action: "+ghost.ActionName(i))
 	}
 	for i := kv.DropNone; i < kv.NumDropReasons; i++ {
 		d = append(d, "drop: "+i.String())
 	}
-	return a, d
+	for i := marshal.MoveProposed; !strings.HasPrefix(i.String(), "unknown ("); i++ {
+		m = append(m, "move: "+i.String())
+	}
+	return a, d, m
 }()
 
 // cover notes what a step shows.
@@ -85,11 +88,14 @@ func (s *Sim) cover(st world.Step) {
 			s.saw("order: " + m.Reason.String())
 		case *marshal.Consent:
 			s.saw("order: " + m.Reason.String())
-		case *marshal.MovesReply:
-			for _, v := range m.Moves {
-				s.saw("move: " + v.Phase.String())
-			}
 		}
+	}
+	switch st.Out.Action {
+	case kv.ActMoveOrder, kv.ActMove, kv.ActChunk, kv.ActShard:
+		for _, m := range st.Node.Host.State().Moves {
+			s.saw(sawMove[m.Phase])
+		}
+	default: // phases change in these, or end in an acknowledgement
 	}
 }
 

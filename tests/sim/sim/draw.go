@@ -30,10 +30,13 @@ func (s *Sim) drawOf(op Op) (Event, bool) {
 	e := Event{Op: op}
 	switch op {
 	case opDeliver:
-		if s.net.size() == 0 {
-			return s.drawTimer(), true
+		if s.net.size() > 0 {
+			return s.drawDelivery(), true
 		}
-		return s.drawDelivery(), true
+		if e, ok := s.drawClient(Event{Op: pick(s.rng, opInvoke, opRetransmit)}); ok && s.rng.IntN(2) == 0 {
+			return e, true
+		}
+		return s.drawTimer(), true
 	case opTimer:
 		return s.drawTimer(), true
 	case opWait:
@@ -66,7 +69,7 @@ func (s *Sim) drawHost(e Event) (Event, bool) {
 	case opRestart:
 		return e, !up
 	case opJump:
-		e.Span = pick(s.rng, 10*kv.Millisecond, kv.Second, 10*kv.Second, 100*kv.Second)
+		e.Span = pick(s.rng, 10*kv.Millisecond, 100*kv.Millisecond, kv.Second, 10*kv.Second)
 		return e, up
 	case opCut:
 		e.Peer = delegation.HostID(s.rng.IntN(s.mix.hosts + 1))
@@ -74,7 +77,7 @@ func (s *Sim) drawHost(e Event) (Event, bool) {
 	case opMend:
 		return e, len(s.cut) > 0
 	case opRoom:
-		e.Room = pick[uint64](s.rng, 0, reserveBytes-1, reserveBytes+300, reserveBytes+5000, 1<<30, 1<<40)
+		e.Room = pick[uint64](s.rng, 0, reserveBytes-1, reserveBytes+300, reserveBytes+5000, 1<<30, 1<<30, 1<<40, 1<<40)
 		return e, up
 	default:
 		panic("sim: not about a host: " + opNames[e.Op])
@@ -141,6 +144,10 @@ func (s *Sim) drawTimer() Event {
 	return s.drawWait()
 }
 
+// nearTimer is how far ahead a timer may be for time to leap to it: clients and
+// moves are to meet, not timeouts alone.
+const nearTimer = 20 * kv.Millisecond
+
 // drawWait lets time pass: to the next timer if it is near or patience is great,
 // else a little.
 func (s *Sim) drawWait() Event {
@@ -154,10 +161,10 @@ func (s *Sim) drawWait() Event {
 		}
 	}
 	left := due - s.world.Now
-	if left > 0 && (left < kv.Second || due != never && s.rng.Float64() < s.mix.patience) {
+	if left > 0 && (left < nearTimer || due != never && s.rng.Float64() < s.mix.patience) {
 		return Event{Op: opWait, Span: left}
 	}
-	return Event{Op: opWait, Span: kv.Time(1+s.rng.IntN(50)) * kv.Millisecond}
+	return Event{Op: opWait, Span: kv.Time(1+s.rng.IntN(6)) * kv.Millisecond}
 }
 
 func (s *Sim) drawClient(e Event) (Event, bool) {
@@ -213,6 +220,28 @@ func (s *Sim) anyRange() delegation.Range {
 	return r
 }
 
+// rangeToMove is mostly a part of what a host owns, asked of that host; else any
+// range, asked of any host.
+func (s *Sim) rangeToMove() (delegation.Range, delegation.HostID) {
+	at, r := s.anyHost(), s.anyRange()
+	h := s.world.Node(at).Host
+	if h == nil || s.rng.IntN(4) == 0 {
+		return r, at
+	}
+	var owned []delegation.Range
+	for piece := range h.State().Map.RangesOf(at) {
+		owned = append(owned, piece)
+	}
+	if len(owned) == 0 {
+		return r, at
+	}
+	whole := owned[s.rng.IntN(len(owned))]
+	if part := whole.Intersect(r); !part.Empty() && s.rng.IntN(3) > 0 {
+		return part, at
+	}
+	return whole, at
+}
+
 func (s *Sim) drawRequest() world.Op {
 	total := 0
 	for _, w := range s.mix.requests {
@@ -239,10 +268,8 @@ func (s *Sim) drawRequest() world.Op {
 	case askScan:
 		op.Kind, op.Range = world.OpScan, s.anyRange()
 	case askShard:
-		op.Kind, op.Range, op.At = world.OpShard, s.anyRange(), 0
-		if s.rng.IntN(3) == 0 {
-			op.At = s.anyHost()
-		}
+		op.Kind = world.OpShard
+		op.Range, op.At = s.rangeToMove()
 		op.Recipient = delegation.HostID(1 + s.rng.IntN(s.mix.hosts+1)) // one of them unknown
 		op.Rate = pick(s.rng, 0, 0, marshal.RateUnlimited, 2000)
 	case askOrder:

@@ -28,6 +28,7 @@ func (s *Sim) finish() {
 	if s.failure != nil {
 		return
 	}
+	s.fairly = true
 	for _, n := range s.world.Nodes {
 		s.apply(&Event{Op: opRestart, Host: n.ID})
 		s.apply(&Event{Op: opRoom, Host: n.ID, Room: 1 << 40})

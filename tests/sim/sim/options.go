@@ -85,14 +85,14 @@ type mix struct {
 
 // usual are the weights of events before a seed bends them.
 var usual = [numOps]int{
-	opDeliver: 600, opTimer: 200, opInvoke: 90, opRetransmit: 15, opWait: 40,
-	opLose: 20, opCopy: 20, opLate: 15, opForge: 4, opDamage: 4, opGiveUp: 4, opClose: 2,
-	opCrash: 3, opRestart: 20, opJump: 1, opCut: 3, opMend: 6, opRoom: 3,
+	opDeliver: 600, opTimer: 200, opInvoke: 90, opRetransmit: 30, opWait: 10,
+	opLose: 20, opCopy: 20, opLate: 15, opForge: 4, opDamage: 4, opGiveUp: 4, opClose: 1,
+	opCrash: 3, opRestart: 60, opJump: 1, opCut: 2, opMend: 12, opRoom: 1,
 }
 
 // usualRequests are the weights of what clients ask for.
 var usualRequests = [numRequests]int{
-	askPut: 30, askGet: 25, askDelete: 10, askScan: 10, askShard: 14, askOrder: 10, askQuestion: 3,
+	askPut: 30, askGet: 20, askDelete: 8, askScan: 8, askShard: 24, askOrder: 10, askQuestion: 3,
 }
 
 // essential events are in every mix: without them nothing happens.
@@ -100,10 +100,10 @@ var essential = map[Op]bool{opDeliver: true, opTimer: true, opInvoke: true, opRe
 
 func newMix(rng *rand.Rand, size Size) mix {
 	m := mix{
-		hosts: 2 + rng.IntN(2), clients: 1 + rng.IntN(3), keys: 3 + rng.IntN(4), met: rng.IntN(4) > 0,
+		hosts: 2 + rng.IntN(2), clients: 1 + rng.IntN(3), keys: 3 + rng.IntN(8), met: rng.IntN(4) > 0,
 		outstanding: 1 + rng.IntN(6), valueBytes: 1 + rng.IntN(60),
 		reorder: pick(rng, 0, 0.1, 0.5, 1), batch: pick(rng, 0, 0.2, 0.6), fatal: pick(rng, 0, 0.01, 0.05),
-		patience: pick(rng, 0, 0.02, 0.2),
+		patience: pick(rng, 0.01, 0.03, 0.2),
 	}
 	if size == Big {
 		m.hosts, m.clients, m.keys, m.outstanding = 5, 8, 200, 1+rng.IntN(24)
@@ -129,7 +129,7 @@ func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 func drawLimits(rng *rand.Rand, size Size) kv.Limits {
 	l := kv.Limits{
 		ChunkBytes: pick(rng, 1, 1, 400, 1000), InFlightBytes: pick(rng, 600, 1500, 1<<20), Moves: pick(rng, 2, 8), EndedMoves: pick(rng, 1, 4),
-		Sessions: pick(rng, 3, 6, 64), SessionsPerClient: pick(rng, 2, 8), SessionIdle: pick(rng, 5*kv.Second, 60*kv.Second),
+		Sessions: pick(rng, 3, 6, 64, 64, 64), SessionsPerClient: pick(rng, 2, 8), SessionIdle: pick(rng, 5*kv.Second, 60*kv.Second, 600*kv.Second, 600*kv.Second),
 		Window: pick[uint32](rng, 2, 4, 32), Answers: pick(rng, 8, 1000), Holds: pick(rng, 2, 100), HoldsPerSession: pick(rng, 1, 50),
 		HoldTime: pick(rng, 20*kv.Millisecond, 2*kv.Second), HoldBytes: pick(rng, 1000, 1<<20),
 		Cuts: 2, CutTime: kv.Second, PageEntries: pick(rng, 1, 2, 100), CountEntries: pick(rng, 2, 100), PageBytes: pick(rng, 100, 100_000),

@@ -16,6 +16,7 @@ import (
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
 	"ironkv/kv"
+	"ironkv/kv/store"
 	"ironkv/marshal"
 	"ironkv/tests/world"
 )
@@ -58,8 +59,11 @@ type Result struct {
 	// Histories is how many keys' histories were checked, Undecided how many of
 	// them porcupine did not get done with.
 	Histories, Undecided int
-	// Trace are the events, if they were recorded.
+	// Trace are the adversary's events, if they were recorded; Fair says that the
+	// run went on to its fair end.
 	Trace []Event
+	Fair  bool
+	mix   mix
 	told  []string // what each event of the trace led to
 }
 
@@ -69,6 +73,7 @@ var stranger = netip.MustParseAddrPort("10.9.9.9:9")
 // Sim is a run in progress.
 type Sim struct {
 	opts    Options
+	tamper  func(world.Store) world.Store
 	mix     mix
 	rng     *rand.Rand
 	world   *world.World
@@ -88,11 +93,12 @@ type Sim struct {
 	history history
 	// recording fills in the names of events and keeps them; replaying finds
 	// flights by these names.
-	recording, replaying bool
-	past                 map[string]kv.Packet // replaying: what left the network
-	trace                []Event
-	told                 []string
-	note                 string // what the present event led to
+	// fairly says that the adversary has ended.
+	recording, replaying, fairly bool
+	past                         map[string]kv.Packet // replaying: what left the network
+	trace                        []Event
+	told                         []string
+	note                         string // what the present event led to
 }
 
 // asked is an operation with its client.
@@ -102,20 +108,21 @@ type asked struct {
 	tag    int
 }
 
-// Run runs o to its end, or to the first failure.
-func Run(o Options) *Result { return start(o).run() }
-
-// Record runs o and keeps the events.
-func Record(o Options) *Result {
-	s := start(o)
-	s.recording = true
-	return s.run()
+// A setting is a run, and what tests do to it.
+type setting struct {
+	Options
+	// tamper, if set, puts a store that is at fault in the place of a host's.
+	tamper func(world.Store) world.Store
 }
 
-func start(o Options) *Sim {
+// Run runs o to its end, or to the first failure.
+func Run(o Options) *Result { return setting{Options: o}.start().run() }
+
+func (t setting) start() *Sim {
+	o := t.Options
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
-		opts: o, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
+		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
 		cut: map[link]bool{}, ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 	}
 	s.net = plain{s}
@@ -125,9 +132,7 @@ func start(o Options) *Sim {
 // build makes the world; what panics in it is a failure like any other.
 func (s *Sim) build() {
 	cfg := world.Config{Hosts: s.mix.hosts, Clients: s.mix.clients, Limits: s.mix.limits, Met: s.mix.met}
-	if s.opts.Disk {
-		cfg.NewStore = func(id delegation.HostID) world.Store { return newCrashable(id, s.mix.limits.Window) }
-	}
+	cfg.NewStore = s.newStore
 	s.world = world.New(cfg)
 	switch s.opts.Wire {
 	case Bytes:
@@ -145,6 +150,19 @@ func (s *Sim) build() {
 	if s.checker, err = ghost.NewChecker(s.opts.Every, hosts...); err != nil {
 		s.fail(Safety, err)
 	}
+}
+
+func (s *Sim) newStore(id delegation.HostID) world.Store {
+	var st world.Store
+	if s.opts.Disk {
+		st = newCrashable(id, s.mix.limits.Window)
+	} else {
+		st = store.NewMemory(store.MemoryOptions{Records: true, Window: s.mix.limits.Window})
+	}
+	if s.tamper != nil {
+		st = s.tamper(st)
+	}
+	return st
 }
 
 func (s *Sim) run() *Result {
@@ -184,7 +202,7 @@ func (s *Sim) close() {
 func (s *Sim) result() *Result {
 	r := &Result{
 		Options: s.opts, Failure: s.failure, Steps: s.steps, Events: s.events, Hash: hex.EncodeToString(s.hash.Sum(nil)),
-		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told,
+		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told, Fair: s.fairly, mix: s.mix,
 	}
 	if s.checker != nil {
 		r.Counts = s.checker.Counts()
@@ -204,16 +222,16 @@ func (s *Sim) apply(e *Event) {
 	s.events++
 	s.saw("event: " + opNames[e.Op])
 	s.note = ""
-	if s.replaying && !s.find(e) {
+	if s.replaying && !s.fairly && !s.find(e) {
 		return
 	}
-	if s.recording && !s.replaying {
+	if s.recording && !s.replaying && !s.fairly {
 		s.nameFlights(e)
 	}
 	s.happen(e)
 	s.net.took()
 	s.history.end()
-	if s.recording {
+	if s.recording && !s.fairly {
 		s.trace, s.told = append(s.trace, *e), append(s.told, s.note)
 	}
 	for _, n := range s.world.Nodes {
@@ -322,6 +340,7 @@ func (s *Sim) deliver(e *Event) {
 	if e.Fate == world.LostUnsynced {
 		before = s.checker.Clone()
 	}
+	s.saw("fate: " + fateNames[e.Fate])
 	s.world.Batch(e.Host, inputs, e.Fate)
 	if e.Fate == world.LostUnsynced {
 		s.checker = before

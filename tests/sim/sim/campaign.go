@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"runtime"
+	"sync"
+
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+)
+
+// rotation is how many runs of a campaign differ in more than their seed.
+const rotation = 10
+
+// bigSteps is how many times as long a run of the big size is, sampleEvery at how
+// many of its steps all invariants are checked.
+const (
+	bigSteps    = 4
+	sampleEvery = 500
+)
+
+// Rotate returns the options of a campaign's run: of ten seeds one is big, one
+// travels in datagrams, two in bytes, one is on disk, and the rest are small.
+func Rotate(seed uint64, steps int) Options {
+	o := Options{Seed: seed, Steps: steps, Every: 1}
+	switch seed % rotation {
+	case 0:
+		o.Size, o.Steps, o.Every = Big, bigSteps*steps, sampleEvery
+	case 1:
+		o.Wire = Datagrams
+	case 2, 3:
+		o.Wire = Bytes
+	case 4:
+		o.Disk = true
+		o.Steps = steps / 2
+	}
+	return o
+}
+
+// A Total is what runs add up to.
+type Total struct {
+	Runs                 int
+	Steps, Events        uint64
+	Counts               ghost.Counts
+	Seen                 *judge.Coverage
+	Histories, Undecided int
+	// Failed is the failing run that comes first in the list, if one fails.
+	Failed *Result
+}
+
+func (t *Total) add(r *Result) {
+	t.Runs++
+	t.Steps += r.Steps
+	t.Events += r.Events
+	t.Counts.Actions += r.Counts.Actions
+	t.Counts.Requests += r.Counts.Requests
+	t.Counts.Delegates += r.Counts.Delegates
+	t.Counts.Packets += r.Counts.Packets
+	t.Counts.Cuts += r.Counts.Cuts
+	t.Histories += r.Histories
+	t.Undecided += r.Undecided
+	t.Seen.Add(r.Seen)
+	if r.Failure != nil && t.Failed == nil {
+		t.Failed = r
+	}
+}
+
+// RunAll runs a list, on all processors at once, and adds the results up in the
+// order of the list. It ends at the first failure. progress, if not nil, is told
+// of every result.
+func RunAll(list []Options, progress func(*Total)) *Total {
+	results := make([]chan *Result, len(list))
+	next := make(chan int)
+	stop := make(chan struct{})
+	var workers sync.WaitGroup
+	for i := range results {
+		results[i] = make(chan *Result, 1)
+	}
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range next {
+				results[i] <- Run(list[i])
+			}
+		})
+	}
+	go func() {
+		defer close(next)
+		for i := range list {
+			select {
+			case next <- i:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t := &Total{Seen: newCoverage()}
+	for i := range results {
+		t.add(<-results[i])
+		if progress != nil {
+			progress(t)
+		}
+		if t.Failed != nil {
+			break
+		}
+	}
+	close(stop)
+	workers.Wait()
+	return t
+}

@@ -1,0 +1,92 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// shrinkRuns bounds how often a failing run is tried with events left out.
+const shrinkRuns = 3000
+
+// Shrink runs o again, and leaves out whatever event the failure does not need:
+// delta debugging (Zeller and Hildebrandt, IEEE TSE 28(2), 2002). What it returns
+// fails in the same kind of way; its Trace is the story. A run that does not fail
+// is returned as it is.
+func Shrink(o Options) *Result { return setting{Options: o}.shrink() }
+
+func (t setting) shrink() *Result {
+	s := t.start()
+	s.recording = true
+	best := s.run()
+	if best.Failure == nil {
+		return best
+	}
+	t.Every = 1 // found at once, it needs fewer events
+	tries := 0
+	try := func(trace []Event) bool {
+		tries++
+		r := t.replay(trace, best)
+		if r.Failure == nil || r.Failure.Kind != best.Failure.Kind {
+			return false
+		}
+		r.Options = best.Options
+		best = r
+		return true
+	}
+	try(slices.Clone(best.Trace))
+	for size := max(1, len(best.Trace)/2); tries < shrinkRuns; {
+		progress := false
+		for at := 0; at < len(best.Trace) && tries < shrinkRuns; {
+			without := slices.Delete(slices.Clone(best.Trace), at, min(at+size, len(best.Trace)))
+			if try(without) {
+				progress = true
+				continue
+			}
+			at += size
+		}
+		if size == 1 && !progress {
+			break
+		}
+		size = max(1, size/2)
+	}
+	return best
+}
+
+// replay lets the events of a trace happen, as far as they still can, and the
+// fair end if the failure was found there.
+func (t setting) replay(trace []Event, like *Result) *Result {
+	s := t.start()
+	s.recording, s.replaying = true, true
+	s.guard(func() {
+		s.build()
+		for i := range trace {
+			if s.failure != nil {
+				return
+			}
+			e := trace[i]
+			s.apply(&e)
+		}
+		if like.Fair {
+			s.finish()
+		}
+	})
+	return s.result()
+}
+
+// Story tells the trace, event by event, with what each led to.
+func (r *Result) Story() string {
+	var b strings.Builder
+	m := r.mix
+	fmt.Fprintf(&b, "# %d hosts, %d clients; met: %v; chunks of %d bytes, window %d\n", m.hosts, m.clients, m.met, m.limits.ChunkBytes, m.limits.Window)
+	for i := range r.Trace {
+		fmt.Fprintf(&b, "%s%s\n", r.Trace[i].String(), r.told[i])
+	}
+	if r.Fair {
+		b.WriteString("# from here on the network is fair\n")
+	}
+	if r.Failure != nil {
+		fmt.Fprintf(&b, "---- %v\n", r.Failure)
+	}
+	return b.String()
+}
