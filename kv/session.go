@@ -77,6 +77,9 @@ func (s *sessions) link(l *liveSession) {
 }
 
 func (s *sessions) touch(l *liveSession, now Time) {
+	if l.used == now {
+		return // those used at one moment keep their order: it says nothing
+	}
 	l.used = now
 	l.prev.next, l.next.prev = l.next, l.prev
 	s.link(l)

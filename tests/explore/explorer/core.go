@@ -1,0 +1,150 @@
+package explorer
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+type hash [16]byte
+
+func hashOf(b []byte) hash {
+	sum := sha256.Sum256(b)
+	return hash(sum[:len(hash{})])
+}
+
+// A graph shares, between all states of a search, what they have in common, and
+// remembers what follows from what: a host in the same state does the same with
+// the same packet, whatever the other hosts are at; and the judge says the same of
+// it, whatever is on the network. Its values are kept by 128 bits of SHA-256 of
+// their canonical encodings.
+type graph struct {
+	scope Scope
+
+	lock     sync.Mutex
+	packets  map[hash]*packet
+	machines map[hash]*machine
+	cores    map[hash]*core
+	clients  map[hash]*client
+
+	steps    uint64          // that hosts took
+	seen     *judge.Coverage // what they did
+	labels   []labels        // by place of the host
+	stutters atomic.Uint64   // deliveries and timers that changed nothing
+	quiets   atomic.Uint64   // states in which nothing is left to happen by itself
+}
+
+// labels are a story's lines for what happens to a host without a packet.
+type labels struct{ timer, wait, crash string }
+
+// A core is a state of all hosts with what the judge makes of it. It never
+// changes, and there is one value for each.
+type core struct {
+	machines []*machine
+	checker  *ghost.Checker
+	key      hash
+
+	lock  sync.Mutex
+	moves map[move]*arrival
+}
+
+// A move is what happens to which of the hosts.
+type move struct {
+	place int
+	event event
+}
+
+// An arrival is where a move leads to.
+type arrival struct {
+	core *core
+	sent []*packet
+	err  error // what the judge objects to
+}
+
+// core returns the one value for these machines and the history of S.
+func (g *graph) core(machines []*machine, checker *ghost.Checker) *core {
+	var b []byte
+	for _, m := range machines {
+		b = append(b, m.key[:]...)
+	}
+	b = checker.System().Service.Encode(b)
+	c := &core{machines: machines, checker: checker, key: hashOf(b)}
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if old := g.cores[c.key]; old != nil {
+		return old
+	}
+	g.cores[c.key] = c
+	return c
+}
+
+// follow returns where a move leads to; it is judged once.
+func (g *graph) follow(c *core, m move) *arrival {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if a := c.moves[m]; a != nil {
+		return a
+	}
+	if c.moves == nil {
+		c.moves = map[move]*arrival{}
+	}
+	a := g.judge(c, m)
+	c.moves[m] = a
+	return a
+}
+
+// judge takes the step and checks it: that it is steps of P and S, that the
+// invariants hold behind it, and that a crash there would lose nothing.
+func (g *graph) judge(c *core, m move) *arrival {
+	o := g.step(c.machines[m.place], m.event)
+	a := &arrival{core: c, sent: o.sent}
+	checker := c.checker.Clone()
+	switch {
+	case m.event.kind == crash:
+		a.err = checker.Restart(o.next.host)
+	case o.out.Halt != nil:
+		a.err = fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
+	default:
+		if a.err = checker.Step(o.next.host, o.in, o.out); a.err == nil {
+			a.err = checker.Clone().Restart(o.next.afterCrash())
+		}
+	}
+	if a.err != nil {
+		return a
+	}
+	machines := slices.Clone(c.machines)
+	machines[m.place] = o.next
+	a.core = g.core(machines, checker)
+	return a
+}
+
+// saw counts what a host did.
+func (g *graph) saw(h *kv.Host, o *outcome) {
+	g.lock.Lock()
+	g.steps++
+	g.lock.Unlock()
+	g.seen.Saw("does " + ghost.ActionName(o.out.Action))
+	if o.out.Drop != kv.DropNone {
+		g.seen.Saw("drops, " + o.out.Drop.String())
+	}
+	for _, p := range o.out.Packets {
+		switch r := p.Msg.(type) {
+		case *marshal.Refusal:
+			g.seen.Saw("refuses, " + r.Reason.String())
+		case *marshal.OrderReply:
+			g.seen.Saw("answers an order, " + r.Reason.String())
+		case *marshal.Redirect:
+			g.seen.Saw("redirects")
+		}
+	}
+	if len(h.Held()) > 0 {
+		g.seen.Saw("has a request held")
+	}
+}

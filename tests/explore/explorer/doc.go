@@ -1,0 +1,41 @@
+// Package explorer searches all behaviours of small clusters, on the machine
+// that kvd runs ([kv.Host]) and not on a model of it: every order of deliveries,
+// every loss, delay, duplicate and retransmission of packets, every moment for a
+// crash and a restart, and all that clients can make of the answers (IronFleet,
+// section 3.3, proves what is searched here).
+//
+// # What a scope is
+//
+// A [Scope] says how many hosts there are, what is stored, what each client asks
+// for one request after the other, and how often a host may crash, a client may
+// give up, and a host's clock may jump. It begins where the hosts have met and
+// the clients have sessions. It is explored to the end, never cut by a budget.
+//
+// # What makes it finite
+//
+// The network is the set of all packets ever sent, as in the paper. A delivery
+// takes nothing out of it. So a packet that arrives late, again, out of order, or
+// never is a choice of the search already, and a retransmission of what was sent
+// before changes nothing. Time stands still: every timer that is due may fire at
+// any moment or never, and Scope.Waits says how often one that is not yet due may.
+//
+// # What makes it small
+//
+// What hosts do is computed once for each state of a host and each event, and
+// judged once for each state of all hosts; see [graph]. Two things are left out
+// that cannot be told apart from what is searched: a client sends its first
+// request at the beginning and each further one as soon as it has the answer (a
+// later sending is a later delivery); and where one answer is the only thing that
+// can happen to a client, it takes it at once, which no host can see. Symmetry
+// is not made use of: keys have an order, hosts have parts in the orders that
+// are given, so there is next to none.
+//
+// # What is checked
+//
+// After every step of a host: that it is steps of P and of S ([ghost.Checker]),
+// all of ghost.Invariants, and that a crash at this moment would be a stutter.
+// Where nothing is left to be delivered: that every request was answered, every
+// delegate received, and every move has ended.
+//
+// It may be imported by everything under tests.
+package explorer

@@ -1,0 +1,158 @@
+package explorer
+
+import (
+	"fmt"
+	"sync"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+// A machine is a state of a host, volatile and durable. It never changes: what
+// it does, a copy does. There is one value for each state.
+type machine struct {
+	host  *kv.Host
+	store Store
+	now   kv.Time // its own clock
+	key   hash
+
+	lock  sync.Mutex // guards steps, and copying, which marks what is shared
+	steps map[event]*outcome
+}
+
+// An eventKind is what can happen to a host.
+type eventKind uint8
+
+const (
+	deliver eventKind = iota
+	timer             // one that is due fires
+	wait              // the clock jumps to the next deadline, and the timer fires
+	crash             // the host crashes and restarts
+)
+
+// An event is what happens to a host.
+type event struct {
+	kind   eventKind
+	packet *packet // deliver
+}
+
+// An outcome is what an event makes of a machine.
+type outcome struct {
+	next *machine
+	in   kv.Input
+	out  *kv.Effects
+	sent []*packet
+}
+
+// copy returns the machine's host and store, to go on with. The caller holds m.lock.
+func (m *machine) copy() (*kv.Host, Store) {
+	s := m.store.Copy()
+	return m.host.Clone(s), s
+}
+
+// afterCrash returns the host that a crash would leave.
+func (m *machine) afterCrash() *kv.Host {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	h, _ := reborn(m.host, m.store.Copy())
+	return h
+}
+
+// due reports whether a timer is due.
+func (m *machine) due() bool {
+	t, ok := m.host.Deadline()
+	return ok && t <= m.now
+}
+
+// step returns what the event makes of m; it is computed once.
+func (g *graph) step(m *machine, e event) *outcome {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if o := m.steps[e]; o != nil {
+		return o
+	}
+	if m.steps == nil {
+		m.steps = map[event]*outcome{}
+	}
+	o := g.compute(m, e)
+	m.steps[e] = o
+	return o
+}
+
+func (g *graph) compute(m *machine, e event) *outcome {
+	h, s := m.copy()
+	o, now := &outcome{out: &kv.Effects{}}, m.now
+	switch e.kind {
+	case crash:
+		h, s = reborn(h, s)
+		o.next = g.machine(h, s, 0)
+		return o
+	case deliver:
+		o.in.Packet = e.packet.Packet
+		o.in.Packet.Msg = marshal.Clone(e.packet.Msg) // nobody shares memory over a network
+	case timer:
+		o.in.Kind = kv.InputTimer
+	case wait:
+		o.in.Kind = kv.InputTimer
+		if t, ok := h.Deadline(); ok {
+			now = max(now, t)
+		}
+	}
+	h.Step(now, o.in, o.out)
+	if o.out.Halt == nil {
+		commit(h, s)
+	}
+	g.saw(h, o)
+	o.next = g.machine(h, s, now)
+	o.sent = g.packetsOf(o.out.Packets)
+	return o
+}
+
+// commit makes what the step wrote durable: a memory never fails.
+func commit(h *kv.Host, s Store) {
+	if _, err := s.Commit(h.Counters()); err != nil {
+		panic(fmt.Sprintf("explorer: a store in memory fails to commit: %v", err))
+	}
+}
+
+// reborn returns the host that starts from what is durable, as after a crash.
+func reborn(h *kv.Host, s Store) (*kv.Host, Store) {
+	s.Crash()
+	state, err := s.Load()
+	if err != nil {
+		panic(fmt.Sprintf("explorer: a store in memory fails to load: %v", err))
+	}
+	n, err := kv.New(h.Config(), state, s)
+	if err != nil {
+		panic(fmt.Sprintf("explorer: a stored state is not one to start from: %v", err))
+	}
+	commit(n, s)
+	return n, s
+}
+
+// machine returns the one value for the host's state: what it remembers, its
+// table, and what a crash would leave of both.
+func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
+	b := encode(nil, h, s)
+	after, left := reborn(h, s.Copy())
+	b = encode(b, after, left)
+	n := &machine{host: h, store: s, now: now, key: hashOf(b)}
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if old := g.machines[n.key]; old != nil {
+		return old
+	}
+	g.machines[n.key] = n
+	return n
+}
+
+func encode(b []byte, h *kv.Host, s Store) []byte {
+	b = h.Encode(b)
+	b = append(b, 0)
+	s.Ascend(delegation.All, func(e marshal.Entry) bool {
+		b = fmt.Appendf(b, "%d %s %d %s %d;", len(e.Key), e.Key, len(e.Value), e.Value, e.Version)
+		return true
+	})
+	return append(b, 0)
+}

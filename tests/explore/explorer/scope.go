@@ -1,0 +1,68 @@
+package explorer
+
+import (
+	"ironkv/delegation"
+	"ironkv/kv/store"
+	"ironkv/marshal"
+	"ironkv/tests/world"
+)
+
+// A Scope is a small cluster and what may happen to it.
+type Scope struct {
+	Name string
+	// Hosts is their number; host 1 owns every key in the beginning.
+	Hosts int
+	// Stored are keys that have a value in the beginning.
+	Stored []delegation.Key
+	// Clients holds, for each client, what it asks for, one after the other.
+	Clients [][]world.Op
+	// Crashes is how many crashes there may be, of any hosts at any moments; a
+	// host that crashed restarts from what it stored.
+	Crashes int
+	// GivesUp is how many requests may be given up, of any clients at any moments.
+	GivesUp int
+	// Waits is how often the clock of a host may jump to its next deadline.
+	Waits int
+	// Wrap, if set, makes the hosts' stores faulty: to show that faults are found.
+	Wrap func(Store) Store
+	// Tamper, if set, changes what hosts send each other, for the same purpose.
+	Tamper func(marshal.Message)
+	// Workers is the number of goroutines, 0 for one; MaxStates the bound beyond
+	// which the search fails, 0 for search.DefaultMaxStates.
+	Workers, MaxStates int
+}
+
+// A Store is one that can crash and be copied.
+type Store interface {
+	world.Store
+	// Copy returns a store with the same content that goes on by itself.
+	Copy() Store
+}
+
+type memory struct{ *store.Memory }
+
+func newMemory() Store { return memory{store.NewMemory(store.MemoryOptions{Records: true})} }
+
+func (m memory) Copy() Store { return memory{m.Clone()} }
+
+func put(key delegation.Key, value string) world.Op {
+	return world.Op{Kind: world.OpPut, Key: key, Value: []byte(value)}
+}
+
+func get(key delegation.Key) world.Op { return world.Op{Kind: world.OpGet, Key: key} }
+
+func remove(key delegation.Key) world.Op { return world.Op{Kind: world.OpDelete, Key: key} }
+
+// shard orders without a bound on the rate: time stands still, so a move that
+// yields to clients would wait for ever.
+func shard(r delegation.Range, at, to delegation.HostID) world.Op {
+	return world.Op{Kind: world.OpShard, Range: r, At: at, Recipient: to, Rate: marshal.RateUnlimited}
+}
+
+// The keys of the scopes, and the range of both.
+const (
+	keyA = delegation.Key("a")
+	keyB = delegation.Key("b")
+)
+
+var both = delegation.Range{From: delegation.At("a"), Until: delegation.At("c")}

@@ -1,0 +1,230 @@
+package explorer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/tests/explore/search"
+)
+
+// A state is a cluster, its clients, and its network.
+type state struct {
+	core    *core
+	clients []*client
+	// network are all packets ever sent, in the order in which they were first.
+	network []*packet
+	sum     [2]uint64 // of the packets' keys: it depends on the set alone
+	// What may still happen.
+	crashes, givesUp, waits int
+}
+
+// encode appends what tells states of one search apart.
+func (s *state) encode(b []byte) []byte {
+	b = append(b, s.core.key[:]...)
+	for _, c := range s.clients {
+		b = append(b, c.key[:]...)
+	}
+	b = binary.BigEndian.AppendUint64(b, s.sum[0])
+	b = binary.BigEndian.AppendUint64(b, s.sum[1])
+	return append(b, byte(s.crashes), byte(s.givesUp), byte(s.waits))
+}
+
+// send puts packets on the network.
+func (s *state) send(sent []*packet) error {
+	shared := true
+	for _, p := range sent {
+		if slices.Contains(s.network, p) || s.useless(p) {
+			continue
+		}
+		if err := s.uniqueSeqno(p); err != nil {
+			return err
+		}
+		if shared {
+			s.network, shared = slices.Clone(s.network), false
+		}
+		s.network = append(s.network, p)
+		s.sum[0] += binary.BigEndian.Uint64(p.key[:8])
+		s.sum[1] += binary.BigEndian.Uint64(p.key[8:])
+	}
+	return nil
+}
+
+// useless reports whether p is for a client that will never heed it: it answers a
+// number that the client has behind it, and numbers are not used again. Such a
+// packet need not be on the network.
+func (s *state) useless(p *packet) bool {
+	if p.Dst.Host != 0 {
+		return false
+	}
+	for _, c := range s.clients {
+		if c.client.Addr == p.Dst.Client {
+			o := c.waiting()
+			return p.answers != 0 && (o == nil || o.Host() != p.Src.Host || o.Number() != p.answers)
+		}
+	}
+	return false
+}
+
+// prune takes off the network what has become useless.
+func (s *state) prune() {
+	s.network = slices.Clone(s.network)
+	s.network = slices.DeleteFunc(s.network, func(p *packet) bool {
+		if !s.useless(p) {
+			return false
+		}
+		s.sum[0] -= binary.BigEndian.Uint64(p.key[:8])
+		s.sum[1] -= binary.BigEndian.Uint64(p.key[8:])
+		return true
+	})
+}
+
+// uniqueSeqno is the invariant PacketsHaveSenderUniqueSeqnos, which is about the
+// network and hence nothing that a core knows.
+func (s *state) uniqueSeqno(p *packet) error {
+	u, ok := p.unique()
+	if !ok {
+		return nil
+	}
+	for _, o := range s.network {
+		if v, ok := o.unique(); ok && u == v {
+			return &judge.Violation{Name: "PacketsHaveSenderUniqueSeqnos", Source: "InvProof.i.dfy",
+				Witness: fmt.Errorf("host %d sends host %d two messages #%d", u.src.Host, u.dst.Host, u.seqno)}
+		}
+	}
+	return nil
+}
+
+type transition = search.Transition[*state]
+
+// next returns all transitions that lead from s to another state.
+func (g *graph) next(s *state) []transition {
+	if t, ok := g.onlyAnswer(s); ok {
+		return []transition{t}
+	}
+	var out []transition
+	for _, p := range s.network {
+		if p.Dst.Host != 0 {
+			out = g.host(out, s, move{int(p.Dst.Host) - 1, event{deliver, p}}, p.kind, p.label)
+			continue
+		}
+		for i := range s.clients {
+			if s.clients[i].client.Addr == p.Dst.Client {
+				out = g.reaction(out, s, i, p)
+			}
+		}
+	}
+	for i, m := range s.core.machines {
+		if m.due() {
+			out = g.host(out, s, move{i, event{kind: timer}}, "timer", g.labels[i].timer)
+		}
+	}
+	if len(out) == 0 {
+		if err := g.quiet(s); err != nil {
+			return []transition{{Kind: "nothing", Label: "nothing more happens", Next: s, Err: err}}
+		}
+	}
+	return g.unfair(out, s)
+}
+
+// unfair appends what need not happen, and may only so often.
+func (g *graph) unfair(out []transition, s *state) []transition {
+	for i, c := range s.clients {
+		if s.givesUp > 0 && c.waiting() != nil {
+			out = g.reaction(out, s, i, nil)
+		}
+	}
+	for i, m := range s.core.machines {
+		if _, ok := m.host.Deadline(); ok && s.waits > 0 && !m.due() {
+			out = g.host(out, s, move{i, event{kind: wait}}, "wait", g.labels[i].wait)
+		}
+		if s.crashes > 0 {
+			out = g.host(out, s, move{i, event{kind: crash}}, "crash", g.labels[i].crash)
+		}
+	}
+	return out
+}
+
+// host appends the transition that the move makes, if it changes anything.
+func (g *graph) host(out []transition, s *state, m move, kind, label string) []transition {
+	a := g.follow(s.core, m)
+	n := *s
+	n.core = a.core
+	err := a.err
+	if err == nil {
+		err = n.send(a.sent)
+	}
+	switch m.event.kind {
+	case crash:
+		n.crashes--
+	case wait:
+		n.waits--
+	case deliver, timer:
+		if err == nil && n.core == s.core && n.sum == s.sum {
+			g.stutters.Add(1)
+			return out
+		}
+	}
+	return append(out, transition{Kind: kind, Label: label, Next: &n, Err: err})
+}
+
+// reaction appends what a client makes of a packet, or nil to give up.
+func (g *graph) reaction(out []transition, s *state, i int, p *packet) []transition {
+	r := g.react(s.clients[i], p)
+	if r.next == s.clients[i] {
+		g.stutters.Add(1)
+		return out
+	}
+	n := *s
+	n.clients = slices.Clone(s.clients)
+	n.clients[i] = r.next
+	n.prune()
+	t := transition{Next: &n, Err: n.send(r.sent)}
+	if p == nil {
+		n.givesUp--
+		t.Kind, t.Label = "gives up", fmt.Sprintf("client %d gives its request up", i+1)
+	} else {
+		t.Kind, t.Label = p.kind, p.label
+	}
+	return append(out, t)
+}
+
+// onlyAnswer returns the transition of a client that has the answer to a write or
+// an order, where nothing else can ever happen to it: each number has one answer,
+// so it will take this one, and no host sees when.
+func (g *graph) onlyAnswer(s *state) (transition, bool) {
+	if g.scope.GivesUp > 0 || g.scope.Waits > 0 { // it may give up; a session may expire
+		return transition{}, false
+	}
+	for i, c := range s.clients {
+		o := c.waiting()
+		if o == nil || !o.Kind.Writes() {
+			continue
+		}
+		var out []transition
+		for _, p := range s.network {
+			if p.Dst.Client == c.client.Addr {
+				out = g.reaction(out, s, i, p)
+			}
+		}
+		if len(out) == 1 {
+			return out[0], true
+		}
+	}
+	return transition{}, false
+}
+
+// quiet checks a state in which every packet was delivered and no timer is due:
+// everybody has to have what was promised.
+func (g *graph) quiet(s *state) error {
+	g.quiets.Add(1)
+	for i, c := range s.clients {
+		if o := c.waiting(); o != nil {
+			return &judge.Violation{Name: ghost.Liveness.Name, Source: ghost.Liveness.Source,
+				Witness: fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", i+1, c.begun, o.Number(), o.Host())}
+		}
+	}
+	return judge.Check([]ghost.Invariant{ghost.Liveness}, s.core.checker.System())
+}
