@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"ironkv/delegation"
 	"ironkv/ghost"
@@ -98,7 +99,12 @@ type Sim struct {
 	past                         map[string]kv.Packet // replaying: what left the network
 	trace                        []Event
 	told                         []string
-	note                         string // what the present event led to
+	// lost is the host that has lost its state, and may stop; 0 for none. From
+	// then on the judge, who knows of no such thing, is not asked. wiped says that
+	// its disk is empty: then it may serve nobody.
+	lost  delegation.HostID
+	wiped bool
+	note  string // what the present event led to
 }
 
 // asked is an operation with its client.
@@ -235,7 +241,7 @@ func (s *Sim) apply(e *Event) {
 		s.trace, s.told = append(s.trace, *e), append(s.told, s.note)
 	}
 	for _, n := range s.world.Nodes {
-		if err := s.world.Halted[n.ID]; err != nil {
+		if err := s.world.Halted[n.ID]; err != nil && n.ID != s.lost {
 			s.fail(Crash, fmt.Errorf("host %d stopped: %w", n.ID, err))
 		}
 	}
@@ -352,10 +358,13 @@ func (s *Sim) deliver(e *Event) {
 
 func (s *Sim) restart(id delegation.HostID) {
 	n := s.world.Node(id)
-	if n.Host != nil {
+	if n.Host != nil || s.world.Halted[id] != nil {
 		return
 	}
 	s.world.Restart(id)
+	if s.lost != 0 {
+		return
+	}
 	if err := s.checker.Restart(n.Host); err != nil {
 		s.fail(Safety, err)
 	}
@@ -370,6 +379,12 @@ func (s *Sim) observe(st world.Step) {
 		s.tell(st)
 	}
 	if s.failure != nil {
+		return
+	}
+	if s.lost != 0 {
+		if st.Node.ID == s.lost && st.Node.Host.Serving() && s.wiped {
+			s.fail(Safety, fmt.Errorf("host %d was wiped, and serves", s.lost))
+		}
 		return
 	}
 	if err := s.checker.Step(st.Node.Host, st.In, st.Out); err != nil {
@@ -422,11 +437,8 @@ func (s *Sim) find(e *Event) bool {
 			_, ok := s.past[name]
 			return ok
 		}
-		for i := range s.net.size() {
-			if s.net.name(i) == name && !slices.Contains(e.Flights, i) {
-				e.Flights = append(e.Flights, i)
-				break
-			}
+		if i := s.flightNamed(name, e.Flights); i >= 0 {
+			e.Flights = append(e.Flights, i)
 		}
 	}
 	if len(e.Names) > 0 && len(e.Flights) == 0 {
@@ -440,6 +452,28 @@ func (s *Sim) find(e *Event) bool {
 	default:
 		return true
 	}
+}
+
+// flightNamed is the place of the flight of that name which is not among taken.
+// Where there is none it is that of one of the same kind between the same two:
+// numbers are others where events before are left out. It is -1 where there is
+// none of these either.
+func (s *Sim) flightNamed(name string, taken []int) int {
+	kind, _, _ := strings.Cut(name, "#")
+	alike := -1
+	for i := range s.net.size() {
+		if slices.Contains(taken, i) {
+			continue
+		}
+		n := s.net.name(i)
+		if n == name {
+			return i
+		}
+		if alike < 0 && strings.HasPrefix(n, kind) {
+			alike = i
+		}
+	}
+	return alike
 }
 
 // never is a time that does not come.

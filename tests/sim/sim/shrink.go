@@ -35,22 +35,43 @@ func (t setting) shrink() *Result {
 		return true
 	}
 	try(slices.Clone(best.Trace))
-	for size := max(1, len(best.Trace)/2); tries < shrinkRuns; {
+	leaveOut(&best, try, &tries)
+	leavePairsOut(&best, try, &tries)
+	leaveOut(&best, try, &tries)
+	return best
+}
+
+// leaveOut leaves out ever shorter pieces of the trace, until no single event can
+// be spared.
+func leaveOut(best **Result, try func([]Event) bool, tries *int) {
+	for size := max(1, len((*best).Trace)/2); *tries < shrinkRuns; {
 		progress := false
-		for at := 0; at < len(best.Trace) && tries < shrinkRuns; {
-			without := slices.Delete(slices.Clone(best.Trace), at, min(at+size, len(best.Trace)))
-			if try(without) {
+		for at := 0; at < len((*best).Trace) && *tries < shrinkRuns; {
+			trace := slices.Clone((*best).Trace)
+			if try(slices.Delete(trace, at, min(at+size, len(trace)))) {
 				progress = true
 				continue
 			}
 			at += size
 		}
 		if size == 1 && !progress {
-			break
+			return
 		}
 		size = max(1, size/2)
 	}
-	return best
+}
+
+// leavePairsOut leaves out two events at a time, of which neither can be spared
+// alone: a packet's loss and its repetition.
+func leavePairsOut(best **Result, try func([]Event) bool, tries *int) {
+	for i := 0; i < len((*best).Trace); i++ {
+		for j := i + 1; j < len((*best).Trace) && *tries < shrinkRuns; j++ {
+			trace := slices.Delete(slices.Clone((*best).Trace), j, j+1)
+			if try(slices.Delete(trace, i, i+1)) {
+				j = i
+			}
+		}
+	}
 }
 
 // replay lets the events of a trace happen, as far as they still can, and the
