@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"ironkv/tests/sim/sim"
@@ -12,6 +13,9 @@ import (
 // exitUsage is for a command line that makes no sense; failures of runs exit with
 // their kind from here on: 3 for a crash, 4 for safety, 5 for liveness.
 const exitUsage = 2
+
+// gcPercent trades memory, of which runs need little, for time.
+const gcPercent = 400
 
 // settings are what the command line says.
 type settings struct {
@@ -27,6 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "sim:", err)
 		os.Exit(exitUsage)
 	}
+	debug.SetGCPercent(gcPercent)
 	os.Exit(run(list, s))
 }
 

@@ -212,6 +212,12 @@ func header(m marshal.Message) (marshal.RequestHeader, bool) {
 		return m.RequestHeader, true
 	case *marshal.MoveOrder:
 		return m.RequestHeader, true
+	case *marshal.MovesRequest:
+		return m.RequestHeader, true
+	case *marshal.StatusRequest:
+		return m.RequestHeader, true
+	case *marshal.AuditRequest:
+		return m.RequestHeader, true
 	case *marshal.GetReply:
 		return m.RequestHeader, true
 	case *marshal.SetReply:

@@ -103,6 +103,7 @@ type Sim struct {
 	// then on the judge, who knows of no such thing, is not asked. wiped says that
 	// its disk is empty: then it may serve nobody.
 	lost  delegation.HostID
+	twin  twin
 	wiped bool
 	note  string // what the present event led to
 }
@@ -147,7 +148,7 @@ func (s *Sim) build() {
 		s.net = newDatagrams(s)
 	case Values:
 	}
-	s.world.Observer = s.observe
+	s.world.Observer, s.world.Before = s.observe, s.prepareTwin
 	var hosts []*kv.Host
 	for _, n := range s.world.Nodes {
 		hosts = append(hosts, n.Host)
@@ -385,6 +386,10 @@ func (s *Sim) observe(st world.Step) {
 		if st.Node.ID == s.lost && st.Node.Host.Serving() && s.wiped {
 			s.fail(Safety, fmt.Errorf("host %d was wiped, and serves", s.lost))
 		}
+		return
+	}
+	if err := s.conduct(st); err != nil {
+		s.fail(Safety, err)
 		return
 	}
 	if err := s.checker.Step(st.Node.Host, st.In, st.Out); err != nil {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// shrinkRuns bounds how often a failing run is tried with events left out.
-const shrinkRuns = 3000
+// shrinkEvents bounds how many events may happen in all the runs in which events
+// are left out: a minute or less.
+const shrinkEvents = 2_000_000
 
 // Shrink runs o again, and leaves out whatever event the failure does not need:
 // delta debugging (Zeller and Hildebrandt, IEEE TSE 28(2), 2002). What it returns
@@ -23,10 +24,10 @@ func (t setting) shrink() *Result {
 		return best
 	}
 	t.Every = 1 // found at once, it needs fewer events
-	tries := 0
+	var spent uint64
 	try := func(trace []Event) bool {
-		tries++
 		r := t.replay(trace, best)
+		spent += r.Events + uint64(len(trace))
 		if r.Failure == nil || r.Failure.Kind != best.Failure.Kind {
 			return false
 		}
@@ -35,18 +36,18 @@ func (t setting) shrink() *Result {
 		return true
 	}
 	try(slices.Clone(best.Trace))
-	leaveOut(&best, try, &tries)
-	leavePairsOut(&best, try, &tries)
-	leaveOut(&best, try, &tries)
+	leaveOut(&best, try, &spent)
+	leavePairsOut(&best, try, &spent)
+	leaveOut(&best, try, &spent)
 	return best
 }
 
 // leaveOut leaves out ever shorter pieces of the trace, until no single event can
 // be spared.
-func leaveOut(best **Result, try func([]Event) bool, tries *int) {
-	for size := max(1, len((*best).Trace)/2); *tries < shrinkRuns; {
+func leaveOut(best **Result, try func([]Event) bool, spent *uint64) {
+	for size := max(1, len((*best).Trace)/2); *spent < shrinkEvents; {
 		progress := false
-		for at := 0; at < len((*best).Trace) && *tries < shrinkRuns; {
+		for at := 0; at < len((*best).Trace) && *spent < shrinkEvents; {
 			trace := slices.Clone((*best).Trace)
 			if try(slices.Delete(trace, at, min(at+size, len(trace)))) {
 				progress = true
@@ -63,9 +64,9 @@ func leaveOut(best **Result, try func([]Event) bool, tries *int) {
 
 // leavePairsOut leaves out two events at a time, of which neither can be spared
 // alone: a packet's loss and its repetition.
-func leavePairsOut(best **Result, try func([]Event) bool, tries *int) {
+func leavePairsOut(best **Result, try func([]Event) bool, spent *uint64) {
 	for i := 0; i < len((*best).Trace); i++ {
-		for j := i + 1; j < len((*best).Trace) && *tries < shrinkRuns; j++ {
+		for j := i + 1; j < len((*best).Trace) && *spent < shrinkEvents; j++ {
 			trace := slices.Delete(slices.Clone((*best).Trace), j, j+1)
 			if try(slices.Delete(trace, i, i+1)) {
 				j = i
