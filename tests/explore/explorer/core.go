@@ -9,6 +9,7 @@ import (
 
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
+	"ironkv/ghost/protocol"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
@@ -68,21 +69,41 @@ type arrival struct {
 	err  error // what the judge objects to
 }
 
-// core returns the one value for these machines and the history of S.
-func (g *graph) core(machines []*machine, checker *ghost.Checker) *core {
+// core returns the one value for these machines and the history of S. Where it is
+// new, the invariants are checked in it. Where it is not, they were; then what P
+// makes of the host that moved has to be the same.
+func (g *graph) core(machines []*machine, checker *ghost.Checker, moved int) (*core, error) {
 	var b []byte
 	for _, m := range machines {
 		b = append(b, m.key[:]...)
 	}
 	b = checker.System().Service.Encode(b)
-	c := &core{machines: machines, checker: checker, key: hashOf(b)}
+	key := hashOf(b)
+	g.lock.Lock()
+	old := g.cores[key]
+	g.lock.Unlock()
+	if old != nil {
+		return old, differ(protocol.Differ(old.checker.System().Hosts[moved], checker.System().Hosts[moved]))
+	}
+	if err := checker.Check(machines[moved].host); err != nil {
+		return nil, err
+	}
+	c := &core{machines: machines, checker: checker, key: key}
 	g.lock.Lock()
 	defer g.lock.Unlock()
-	if old := g.cores[c.key]; old != nil {
-		return old
+	if old = g.cores[key]; old != nil {
+		return old, nil
 	}
-	g.cores[c.key] = c
-	return c
+	g.cores[key] = c
+	return c, nil
+}
+
+// differ makes an error a violation of Refinement.
+func differ(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &judge.Violation{Name: "Refinement", Source: "ghost.Checker", Witness: err}
 }
 
 // follow returns where a move leads to; it is judged once.
@@ -113,7 +134,7 @@ func (g *graph) judge(c *core, m move) *arrival {
 		a.err = fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
 	default:
 		if a.err = checker.Step(o.next.host, o.in, o.out); a.err == nil {
-			a.err = checker.Clone().Restart(o.next.afterCrash())
+			a.err = o.next.lost
 		}
 	}
 	if a.err != nil {
@@ -121,7 +142,11 @@ func (g *graph) judge(c *core, m move) *arrival {
 	}
 	machines := slices.Clone(c.machines)
 	machines[m.place] = o.next
-	a.core = g.core(machines, checker)
+	if next, err := g.core(machines, checker, m.place); err != nil {
+		a.err = err
+	} else {
+		a.core = next
+	}
 	return a
 }
 

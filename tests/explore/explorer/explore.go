@@ -85,7 +85,9 @@ func begin(scope Scope) (*graph, *state, error) {
 			crash: fmt.Sprintf("host %d crashes and restarts", i+1),
 		})
 	}
-	s.core = g.core(machines, checker)
+	if s.core, err = g.core(machines, checker, 0); err != nil {
+		return nil, nil, fmt.Errorf("%s, where it begins: %w", scope.Name, err)
+	}
 	for i, c := range w.Clients {
 		r := g.client(c.Clone(), i, 0, nil)
 		s.clients = append(s.clients, r.next)
@@ -102,7 +104,7 @@ func (g *graph) prepare(w *world.World) (*ghost.Checker, error) {
 	for _, n := range w.Nodes {
 		hosts = append(hosts, n.Host)
 	}
-	checker, err := ghost.NewChecker(1, hosts...)
+	checker, err := ghost.NewChecker(0, hosts...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +131,9 @@ func (g *graph) prepare(w *world.World) (*ghost.Checker, error) {
 		if err == nil && c.Waiting() {
 			err = fmt.Errorf("client %d was not answered", c.ID)
 		}
+	}
+	if err == nil {
+		err = checker.Check(hosts...)
 	}
 	return checker, err
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"ironkv/delegation"
+	"ironkv/ghost"
+	"ironkv/ghost/protocol"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
@@ -16,6 +18,7 @@ type machine struct {
 	store Store
 	now   kv.Time // its own clock
 	key   hash
+	lost  error // what a crash would lose
 
 	lock  sync.Mutex // guards steps, and copying, which marks what is shared
 	steps map[event]*outcome
@@ -49,14 +52,6 @@ type outcome struct {
 func (m *machine) copy() (*kv.Host, Store) {
 	s := m.store.Copy()
 	return m.host.Clone(s), s
-}
-
-// afterCrash returns the host that a crash would leave.
-func (m *machine) afterCrash() *kv.Host {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	h, _ := reborn(m.host, m.store.Copy())
-	return h
 }
 
 // due reports whether a timer is due.
@@ -139,8 +134,17 @@ func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
 	b = encode(b, after, left)
 	n := &machine{host: h, store: s, now: now, key: hashOf(b)}
 	g.lock.Lock()
+	old := g.machines[n.key]
+	g.lock.Unlock()
+	if old != nil {
+		return old
+	}
+	if err := protocol.Differ(ghost.AbstractHost(h), ghost.AbstractHost(after)); err != nil {
+		n.lost = differ(fmt.Errorf("a crash of host %d would not be a stutter: %w", h.State().Host, err))
+	}
+	g.lock.Lock()
 	defer g.lock.Unlock()
-	if old := g.machines[n.key]; old != nil {
+	if old = g.machines[n.key]; old != nil {
 		return old
 	}
 	g.machines[n.key] = n

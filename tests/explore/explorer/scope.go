@@ -59,6 +59,11 @@ func shard(r delegation.Range, at, to delegation.HostID) world.Op {
 	return world.Op{Kind: world.OpShard, Range: r, At: at, Recipient: to, Rate: marshal.RateUnlimited}
 }
 
+// order is one for the first move of host 1.
+func order(kind world.OpKind) world.Op {
+	return world.Op{Kind: kind, At: 1, Move: marshal.MoveID{Host: 1, Number: 1}}
+}
+
 // The keys of the scopes, and the range of both.
 const (
 	keyA = delegation.Key("a")

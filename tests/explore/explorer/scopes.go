@@ -24,3 +24,68 @@ var Scopes = []Scope{
 		},
 	},
 }
+
+// Deep are larger ones, for the long run (make explore-deep).
+var Deep = []Scope{
+	{
+		Name: "two-crashes", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 2,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{put(keyB, "y")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "return", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), remove(keyA)},
+			{shard(both, 1, 2), shard(both, 2, 1)},
+		},
+	},
+	{
+		Name: "chase-crash", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
+		Name: "chase-read", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
+		Clients: [][]world.Op{
+			{put(keyA, "x"), get(keyA)},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
+		Name: "gives-up", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, GivesUp: 1, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), put(keyA, "y")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Waits: 2, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "orders", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{order(world.OpPause), order(world.OpResume), order(world.OpCancel)},
+		},
+	},
+	{
+		Name: "opposite", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2), shard(both, 2, 3)},
+			{shard(both, 2, 1)},
+		},
+	},
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"ironkv/tests/explore/explorer"
+	"ironkv/tests/explore/search"
+)
+
+// Exit codes; that of a violation is the simulator's for safety.
+const (
+	exitFailed    = 1
+	exitUsage     = 2
+	exitViolation = 4
+)
+
+// gcPercent lets garbage collection cost less: what a search keeps, it keeps.
+const gcPercent = 400
+
+// A job is a scope of hosts or of P, ready to be explored.
+type job struct {
+	name    string
+	deep    bool
+	explore func(workers, maxStates int) (fmt.Stringer, search.Report, error)
+}
+
+func jobs() (list []job) {
+	add := func(scopes []explorer.Scope, deep bool) {
+		for _, s := range scopes {
+			list = append(list, job{s.Name, deep, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
+				s.Workers, s.MaxStates = workers, maxStates
+				r, err := explorer.Explore(s)
+				return r, r.Report, err
+			}})
+		}
+	}
+	add(explorer.Scopes, false)
+	add(explorer.Deep, true)
+	for _, s := range explorer.DeepProtocols {
+		list = append(list, job{s.Name, true, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
+			s.Workers, s.MaxStates = workers, maxStates
+			r, err := explorer.ExploreProtocol(s)
+			return r, r, err
+		}})
+	}
+	return list
+}
+
+func main() {
+	deep := flag.Bool("deep", false, "the larger scopes")
+	scope := flag.String("scope", "", "only the scope of this name")
+	names := flag.Bool("list", false, "list the scopes")
+	workers := flag.Int("workers", runtime.NumCPU(), "goroutines")
+	maxStates := flag.Int("max-states", search.DefaultMaxStates, "fail beyond so many states")
+	flag.Parse()
+	if flag.NArg() > 0 || *workers < 1 || *maxStates < 1 {
+		fmt.Fprintln(os.Stderr, "explore: -workers and -max-states are 1 or more, and nothing follows the flags")
+		os.Exit(exitUsage)
+	}
+	debug.SetGCPercent(gcPercent)
+	found, code := false, 0
+	for _, j := range jobs() {
+		switch {
+		case *names:
+			fmt.Printf("%s\tdeep=%t\n", j.name, j.deep)
+			found = true
+		case j.name == *scope || (*scope == "" && j.deep == *deep):
+			found = true
+			code = max(code, run(j, *workers, *maxStates))
+		}
+	}
+	if !found {
+		fmt.Fprintf(os.Stderr, "explore: there is no scope %q; -list names them\n", *scope)
+		os.Exit(exitUsage)
+	}
+	os.Exit(code)
+}
+
+func run(j job, workers, maxStates int) int {
+	fmt.Printf("== %s\n", j.name)
+	began := time.Now()
+	text, r, err := j.explore(workers, maxStates)
+	seconds := time.Since(began).Seconds()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Printf("%vin %.1f s: %.0f states/s, %.0f transitions/s, %d MiB from the system\n\n",
+		text, seconds, float64(r.States)/seconds, float64(r.Transitions)/seconds, m.Sys>>20)
+	var story *search.Counterexample
+	switch {
+	case errors.As(err, &story):
+		fmt.Println("VIOLATION:", err)
+		return exitViolation
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "explore:", err)
+		return exitFailed
+	}
+	return 0
+}
