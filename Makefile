@@ -32,6 +32,12 @@ demo: build ## three hosts, a real data set, live moves, a kill, an audit: about
 sim: ## the simulator: SEED, SEEDS, STEPS
 	go run ./tests/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS)
 
+explore: ## every behaviour of small clusters: the scopes that the tests run (seconds)
+	go run ./tests/explore
+
+explore-deep: ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
+	go run ./tests/explore -deep
+
 ci: lint test demo ## exactly what CI runs
 
 bench: ## micro-benchmarks: the map, messages, a step, fragments

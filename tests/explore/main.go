@@ -20,8 +20,12 @@ const (
 	exitViolation = 4
 )
 
-// gcPercent lets garbage collection cost less: what a search keeps, it keeps.
-const gcPercent = 400
+// Garbage collection may cost less: what a search keeps, it keeps. It costs more
+// where memory gets scarce.
+const (
+	gcPercent        = 400
+	memoryLimitBytes = 14 << 30
+)
 
 // A job is a scope of hosts or of P, ready to be explored.
 type job struct {
@@ -64,6 +68,7 @@ func main() {
 		os.Exit(exitUsage)
 	}
 	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimitBytes)
 	found, code := false, 0
 	for _, j := range jobs() {
 		switch {

@@ -59,7 +59,7 @@ func Explore(scope Scope) (Report, error) {
 func begin(scope Scope) (*graph, *state, error) {
 	g := &graph{
 		scope: scope, packets: map[hash]*packet{}, machines: map[hash]*machine{}, cores: map[hash]*core{},
-		clients: map[hash]*client{}, seen: judge.NewCoverage(),
+		clients: map[hash]*client{}, seen: judge.NewCoverage(doings()...),
 	}
 	w := world.New(world.Config{
 		Hosts: scope.Hosts, Clients: len(scope.Clients), Met: true,
@@ -91,7 +91,7 @@ func begin(scope Scope) (*graph, *state, error) {
 	for i, c := range w.Clients {
 		r := g.client(c.Clone(), i, 0, nil)
 		s.clients = append(s.clients, r.next)
-		if err := s.send(r.sent); err != nil {
+		if err := s.send(r.sent, scope.Whole); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -136,4 +136,16 @@ func (g *graph) prepare(w *world.World) (*ghost.Checker, error) {
 		err = checker.Check(hosts...)
 	}
 	return checker, err
+}
+
+// doings are the names of what hosts can do, so that the table shows what they
+// never did.
+func doings() (names []string) {
+	for a := kv.ActNone; a <= kv.ActRoom; a++ {
+		names = append(names, "does "+ghost.ActionName(a))
+	}
+	for d := kv.DropNone + 1; d < kv.NumDropReasons; d++ {
+		names = append(names, "drops, "+d.String())
+	}
+	return append(names, "redirects", "has a request held")
 }

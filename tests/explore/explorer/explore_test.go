@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ironkv/delegation"
+	"ironkv/ghost/protocol"
 	"ironkv/tests/world"
 )
 
@@ -22,6 +23,13 @@ func TestScopes(t *testing.T) {
 			}
 			if r.Quiet == 0 {
 				t.Error("no behaviour came to rest: liveness was never checked")
+			}
+			for _, name := range []string{
+				"does Set", "does Chunk", "does Delegate", "does Ack", "redirects", "has a request held", "drops, gap", "drops, duplicate",
+			} {
+				if r.Seen.Count(name) == 0 {
+					t.Errorf("no host ever %s", name)
+				}
 			}
 		})
 	}
@@ -44,5 +52,44 @@ func TestReportsRepeatThemselves(t *testing.T) {
 		if r.String() != first {
 			t.Errorf("with %d workers:\n%v\nwith one:\n%s", workers, r, first)
 		}
+	}
+}
+
+// What is left out of a search hides no state of the hosts.
+func TestWhatIsLeftOutHidesNothing(t *testing.T) {
+	reads := Scope{Name: "reads", Hosts: 2, Stored: []delegation.Key{keyA},
+		Clients: [][]world.Op{{put(keyA, "x"), get(keyA), put(keyA, "y")}, {shard(both, 1, 2)}}}
+	crash := small()
+	crash.Stored = crash.Stored[:1]
+	for _, scope := range []Scope{reads, crash} {
+		part, err := Explore(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scope.Whole = true
+		whole, err := Explore(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d states, %d without leaving anything out", scope.Name, part.States, whole.States)
+		if part.Cores != whole.Cores || part.Machines != whole.Machines {
+			t.Errorf("%s: %d states of all hosts and %d of single ones, %d and %d without leaving anything out",
+				scope.Name, part.Cores, part.Machines, whole.Cores, whole.Machines)
+		}
+		if part.States >= whole.States {
+			t.Errorf("%s: nothing was left out", scope.Name)
+		}
+	}
+}
+
+// P by itself, in the least scope; the larger ones are for the long run.
+func TestProtocol(t *testing.T) {
+	r, err := ExploreProtocol(ProtocolScope{Name: "P-small", Workers: 2, System: protocol.NewSystem(1, hosts(2), true).
+		WithClient(protocol.NewClient(1, 2, wantSet(keyA, "x"))).WithClient(protocol.NewClient(2, 2, wantShard(both, 2)))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Kinds["NextDelegate"] == 0 || r.Kinds["NextShard"] == 0 || r.Ends == 0 {
+		t.Errorf("what was to be seen was not:\n%v", r)
 	}
 }

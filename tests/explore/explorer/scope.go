@@ -27,6 +27,9 @@ type Scope struct {
 	Wrap func(Store) Store
 	// Tamper, if set, changes what hosts send each other, for the same purpose.
 	Tamper func(marshal.Message)
+	// Whole searches also what is left out elsewhere because it cannot be told
+	// apart: to show that it cannot.
+	Whole bool
 	// Workers is the number of goroutines, 0 for one; MaxStates the bound beyond
 	// which the search fails, 0 for search.DefaultMaxStates.
 	Workers, MaxStates int

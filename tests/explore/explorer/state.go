@@ -32,11 +32,11 @@ func (s *state) encode(b []byte) []byte {
 	return append(b, byte(s.crashes), byte(s.givesUp), byte(s.waits))
 }
 
-// send puts packets on the network.
-func (s *state) send(sent []*packet) error {
+// send puts packets on the network; unless whole, only those of any use.
+func (s *state) send(sent []*packet, whole bool) error {
 	shared := true
 	for _, p := range sent {
-		if slices.Contains(s.network, p) || s.useless(p) {
+		if slices.Contains(s.network, p) || (!whole && s.useless(p)) {
 			continue
 		}
 		if err := s.uniqueSeqno(p); err != nil {
@@ -154,7 +154,7 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	n.core = a.core
 	err := a.err
 	if err == nil {
-		err = n.send(a.sent)
+		err = n.send(a.sent, g.scope.Whole)
 	}
 	switch m.event.kind {
 	case crash:
@@ -180,8 +180,10 @@ func (g *graph) reaction(out []transition, s *state, i int, p *packet) []transit
 	n := *s
 	n.clients = slices.Clone(s.clients)
 	n.clients[i] = r.next
-	n.prune()
-	t := transition{Next: &n, Err: n.send(r.sent)}
+	if !g.scope.Whole {
+		n.prune()
+	}
+	t := transition{Next: &n, Err: n.send(r.sent, g.scope.Whole)}
 	if p == nil {
 		n.givesUp--
 		t.Kind, t.Label = "gives up", fmt.Sprintf("client %d gives its request up", i+1)
@@ -195,7 +197,7 @@ func (g *graph) reaction(out []transition, s *state, i int, p *packet) []transit
 // an order, where nothing else can ever happen to it: each number has one answer,
 // so it will take this one, and no host sees when.
 func (g *graph) onlyAnswer(s *state) (transition, bool) {
-	if g.scope.GivesUp > 0 || g.scope.Waits > 0 { // it may give up; a session may expire
+	if g.scope.Whole || g.scope.GivesUp > 0 || g.scope.Waits > 0 { // it may give up; a session may expire
 		return transition{}, false
 	}
 	for i, c := range s.clients {
