@@ -27,8 +27,10 @@ func (s *Sim) conduct(st world.Step) error {
 			return fmt.Errorf("host %d has a timer due and does nothing: its loop would spin", st.Node.ID)
 		}
 	}
-	if err := amplifies(st); err != nil {
-		return err
+	for _, err := range []error{amplifies(st), s.repeatsWithPauses(st), holdsHonestly(st)} {
+		if err != nil {
+			return err
+		}
 	}
 	if s.steps%twinEvery != 0 && !s.replaying {
 		return s.twinStep(st)

@@ -102,10 +102,12 @@ type Sim struct {
 	// lost is the host that has lost its state, and may stop; 0 for none. From
 	// then on the judge, who knows of no such thing, is not asked. wiped says that
 	// its disk is empty: then it may serve nobody.
-	lost  delegation.HostID
-	twin  twin
-	wiped bool
-	note  string // what the present event led to
+	lost delegation.HostID
+	twin twin
+	// repeats is when a host last repeated its delegates to a peer, on its clock.
+	repeats map[link]kv.Time
+	wiped   bool
+	note    string // what the present event led to
 }
 
 // asked is an operation with its client.
@@ -130,7 +132,7 @@ func (t setting) start() *Sim {
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
 		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
-		cut: map[link]bool{}, ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
+		cut: map[link]bool{}, repeats: map[link]kv.Time{}, ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 	}
 	s.net = plain{s}
 	return s
@@ -363,6 +365,7 @@ func (s *Sim) restart(id delegation.HostID) {
 		return
 	}
 	s.world.Restart(id)
+	s.forgetRepeats(id)
 	if s.lost != 0 {
 		return
 	}

@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"fmt"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+	"ironkv/marshal"
+	"ironkv/tests/world"
+)
+
+// leastRepeat is the shortest time between two repetitions of what a peer has not
+// acknowledged: the host's own bound.
+const leastRepeat = 20 * kv.Millisecond
+
+// repeatsWithPauses: a host that repeats its delegates at every step would drown
+// the network, though everything would still arrive.
+func (s *Sim) repeatsWithPauses(st world.Step) error {
+	if st.Out.Action != kv.ActRetransmit || len(st.Out.Packets) == 0 {
+		return nil
+	}
+	l := link{st.Node.ID, st.Out.Packets[0].Dst.Host}
+	last, known := s.repeats[l]
+	s.repeats[l] = st.Now
+	if known && st.Now-last < leastRepeat {
+		return fmt.Errorf("host %d repeats itself to host %d after %d µs", l.from, l.to, (st.Now-last)/kv.Microsecond)
+	}
+	return nil
+}
+
+// forgetRepeats forgets what a process did that has ended: its clock is another.
+func (s *Sim) forgetRepeats(id delegation.HostID) {
+	for to := range delegation.HostID(len(s.world.Nodes)) {
+		delete(s.repeats, link{id, to + 1})
+	}
+}
+
+// holdsHonestly: what was held is answered as soon as its delegate has come, and
+// nothing is refused for holds that there are not.
+func holdsHonestly(st world.Step) error {
+	h := st.Node.Host
+	if _, ok := st.In.Packet.Msg.(*marshal.Single); ok && st.Out.Action == kv.ActDelegate {
+		from := st.In.Packet.Src.Host
+		received := h.State().Peers[from].In.Tombstone()
+		for _, r := range h.Held() {
+			if r.Hint.Sender == from && r.Hint.Seqno <= received && !dueNow(h, st.Now) {
+				return fmt.Errorf("host %d still holds a request for #%d of host %d, which has come", st.Node.ID, r.Hint.Seqno, from)
+			}
+		}
+	}
+	for _, p := range st.Out.Packets {
+		if m, ok := p.Msg.(*marshal.Refusal); ok && m.Reason == marshal.TooManyHolds && len(h.Held()) == 0 && roomFor(st.In, h) {
+			return fmt.Errorf("host %d refuses to hold #%d for too many holds, and holds nothing", st.Node.ID, m.Number)
+		}
+	}
+	return nil
+}
+
+func dueNow(h *kv.Host, now kv.Time) bool {
+	due, ok := h.Deadline()
+	return ok && due <= now
+}
+
+// roomFor reports whether a request alone is within the bytes of held requests:
+// a scan counts for the longest of its kind.
+func roomFor(in kv.Input, h *kv.Host) bool {
+	_, scan := in.Packet.Msg.(*marshal.ScanRequest)
+	return in.Kind == kv.InputPacket && !(scan && h.Config().Limits.HoldBytes < 4*delegation.MaxKeyBytes)
+}
