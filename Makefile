@@ -5,7 +5,7 @@ BIN      := bin
 
 # Seeds and lengths of the longer runs, for the command line: make sim SEED=7
 SEED     ?= 1
-SEEDS    ?= 100
+SEEDS    ?= 520
 STEPS    ?= 4000
 FUZZTIME ?= 30s
 
@@ -29,8 +29,8 @@ lint: ## formatting, imports' direction, docs, dead code
 demo: build ## three hosts, a real data set, live moves, a kill, an audit: about a minute
 	go run ./tests/demo -bin $(BIN)
 
-sim: ## the simulator: SEED, SEEDS, STEPS
-	go run ./tests/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS)
+sim: ## the simulator, all sizes, wires and stores in turn: SEED, SEEDS, STEPS
+	go run ./tests/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS) -rotate
 
 explore: ## every behaviour of small clusters: the scopes that the tests run (seconds)
 	go run ./tests/explore
@@ -38,7 +38,7 @@ explore: ## every behaviour of small clusters: the scopes that the tests run (se
 explore-deep: ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
 	go run ./tests/explore -deep
 
-ci: lint test demo ## exactly what CI runs
+ci: lint test sim demo ## exactly what CI runs
 
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...
