@@ -61,7 +61,8 @@ func TestWhatIsLeftOutHidesNothing(t *testing.T) {
 		Clients: [][]world.Op{{put(keyA, "x"), get(keyA), put(keyA, "y")}, {shard(both, 1, 2)}}}
 	crash := small()
 	crash.Stored = crash.Stored[:1]
-	for _, scope := range []Scope{reads, crash} {
+	impatient := Scope{Name: "impatient", Hosts: 2, GivesUp: 1, Clients: [][]world.Op{{put(keyA, "x"), put(keyA, "y")}, {shard(both, 1, 2)}}}
+	for _, scope := range []Scope{reads, crash, impatient} {
 		part, err := Explore(scope)
 		if err != nil {
 			t.Fatal(err)

@@ -62,10 +62,10 @@ var DeepProtocols = []ProtocolScope{
 		WithClient(protocol.NewClient(1, 2, wantSet(keyA, "x"), wantSet(keyB, "y"))).
 		WithClient(protocol.NewClient(2, 2, wantShard(both, 2)))},
 	{Name: "P-return", System: protocol.NewSystem(1, hosts(2), true).
-		WithClient(protocol.NewClient(1, 2, wantSet(keyA, "x"))).
+		WithClient(protocol.NewClient(1, 2, wantSet(keyA, "x"), wantSet(keyB, "y"))).
 		WithClient(protocol.NewClient(2, 2, wantShard(both, 2), wantShard(both, 1)))},
 	{Name: "P-chase", System: protocol.NewSystem(1, hosts(3), true).
-		WithClient(protocol.NewClient(1, 3, wantSet(keyA, "x"), protocol.GetRequest{Key: keyA})).
+		WithClient(protocol.NewClient(1, 3, wantSet(keyA, "x"))).
 		WithClient(protocol.NewClient(2, 3, wantShard(both, 2))).
 		WithClient(protocol.NewClient(3, 3, wantShard(both, 3)))},
 }

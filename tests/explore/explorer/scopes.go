@@ -66,9 +66,15 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Waits: 2, Crashes: 1,
+		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 3,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "retransmits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 6,
+		Clients: [][]world.Op{
 			{shard(both, 1, 2)},
 		},
 	},
