@@ -196,6 +196,8 @@ func (m *Memory) Load() (*kv.State, error) {
 	if !m.opts.Records {
 		return nil, nil
 	}
+	m.now.cloning.Lock() // the state's map is a clone of the image's
+	defer m.now.cloning.Unlock()
 	return m.now.records.load(), nil
 }
 

@@ -105,6 +105,9 @@ func TestCloneIsIndependent(t *testing.T) {
 	var done sync.WaitGroup
 	for i, c := range clones {
 		done.Go(func() {
+			if _, err := c.Load(); err != nil {
+				t.Error(err)
+			}
 			for j := range 20 {
 				c.Put(marshal.Entry{Key: numbered(j), Version: marshal.Version(i)})
 				c.SetPeer(3, kv.PeerRecord{Received: uint64(i)})
