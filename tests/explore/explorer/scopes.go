@@ -59,6 +59,15 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "chase-busy", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
+		Clients: [][]world.Op{
+			{put(keyA, "x"), get(keyA)},
+			{put(keyB, "y")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
 		Name: "gives-up", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, GivesUp: 1, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x"), put(keyA, "y")},
@@ -67,6 +76,13 @@ var Deep = []Scope{
 	},
 	{
 		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 3,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "waits-crash", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 2, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
 			{shard(both, 1, 2)},
