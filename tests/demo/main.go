@@ -17,6 +17,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"ironkv/kv/client"
+	"ironkv/tests/daemon"
 )
 
 func main() {
@@ -48,13 +49,13 @@ func demo(ctx context.Context, bin, dir string, work time.Duration) (err error) 
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 
 	say("three hosts, with their disks under %s", tmp)
-	hosts, err := startHosts(ctx, filepath.Join(bin, "kvd"), tmp, 3)
+	hosts, err := daemon.Start(ctx, filepath.Join(bin, "kvd"), tmp, 3)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, hosts.stop()) }()
+	defer func() { err = errors.Join(err, hosts.Stop()) }()
 	// Calls may have to wait for a host that is being killed and started again.
-	c, err := client.Dial(ctx, hosts.addrs(), client.WithTimeout(time.Minute))
+	c, err := client.Dial(ctx, hosts.Addrs(), client.WithTimeout(time.Minute))
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func demo(ctx context.Context, bin, dir string, work time.Duration) (err error) 
 
 	d := &run{ctx: ctx, client: c, hosts: hosts, dir: dir, work: work}
 	if err := d.all(); err != nil {
-		return fmt.Errorf("%w\n%s", err, hosts.logs())
+		return fmt.Errorf("%w\n%s", err, hosts.Logs())
 	}
 	d.report()
 	return nil

@@ -18,6 +18,7 @@ import (
 	"ironkv/delegation"
 	"ironkv/kv/client"
 	"ironkv/marshal"
+	"ironkv/tests/daemon"
 )
 
 type file struct {
@@ -29,7 +30,7 @@ type file struct {
 type run struct {
 	ctx    context.Context
 	client *client.Client
-	hosts  *hosts
+	hosts  *daemon.Hosts
 	dir    string
 	work   time.Duration
 
@@ -226,7 +227,7 @@ func (d *run) killInTheMiddleOfAMove() error {
 		}
 	}
 	say("SIGKILL for host %d in the middle of move %v", victim, id)
-	if err := d.hosts.kill(victim - 1); err != nil {
+	if err := d.hosts.Kill(victim - 1); err != nil {
 		return err
 	}
 	auditCtx, cancel := context.WithTimeout(d.ctx, 2*time.Second)
@@ -237,7 +238,7 @@ func (d *run) killInTheMiddleOfAMove() error {
 	default:
 		return fmt.Errorf("an audit without host %d has to be undetermined, not: %w", victim, err)
 	}
-	if err := d.hosts.start(victim - 1); err != nil {
+	if err := d.hosts.Start(victim - 1); err != nil {
 		return err
 	}
 	say("host %d is started again; the move goes on by itself", victim)
