@@ -50,6 +50,7 @@ func TestCheck(t *testing.T) {
 		"itself outside":   {Config{Config: two("192.0.2.1:1", "127.0.0.1:1")}, ErrInsecure},
 		"all addresses":    {Config{Config: two("127.0.0.1:1", "127.0.0.1:2"), Listen: netip.MustParseAddrPort("0.0.0.0:1")}, ErrInsecure},
 		"insecure":         {Config{Config: two("127.0.0.1:1", "192.0.2.1:1"), Insecure: true, Listen: netip.MustParseAddrPort("0.0.0.0:1")}, nil},
+		"forwarded":        {Config{Config: two("127.0.0.1:1", "127.0.0.1:2"), Insecure: true, Listen: netip.MustParseAddrPort("127.0.0.1:3")}, nil},
 		"not a member":     {Config{Config: kv.Config{Me: 3, Root: 1, Members: two("127.0.0.1:1", "127.0.0.1:2").Members}}, kv.ErrConfig},
 	} {
 		if err := tc.cfg.Check(); !errors.Is(err, tc.want) {
