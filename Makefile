@@ -8,6 +8,7 @@ SEED     ?= 1
 SEEDS    ?= 520
 STEPS    ?= 4000
 FUZZTIME ?= 30s
+DURATION ?= 1m
 
 .DEFAULT_GOAL := help
 .PHONY: help build test race lint demo ci fuzz bench
@@ -37,6 +38,9 @@ explore: ## every behaviour of small clusters: the scopes that the tests run (se
 
 explore-deep: ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
 	go run ./tests/explore -deep
+
+chaos: build ## real processes behind a bad network, killed and stopped: DURATION, SEED
+	go run ./tests/chaos -bin $(BIN) -duration $(DURATION) -seed $(SEED)
 
 ci: lint test sim demo ## exactly what CI runs
 

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"ironkv/kv/client"
+)
+
+const (
+	// clientCount is how many clients the workers share.
+	clientCount = 3
+	// startTime is how long a cluster may take to serve for the first time.
+	startTime = time.Minute
+	// graceTime is how long the workers go on after everything is healed.
+	graceTime = 300 * time.Millisecond
+)
+
+// A cluster is one set of hosts from their first start to their end, and what
+// clients know of it.
+type cluster struct {
+	options
+	number  int
+	dir     string
+	rng     *rand.Rand
+	score   *score
+	nemesis nemesis
+	clients []*client.Client
+	loads   []workload
+	journal bool
+
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	failed error // the first violation
+}
+
+// fail notes the first violation and ends everything.
+func (c *cluster) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == nil {
+		c.failed = err
+	}
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// live runs the cluster through its rounds.
+func (c *cluster) live(ctx context.Context) (err error) {
+	ctx, c.cancel = context.WithCancel(ctx)
+	defer c.cancel()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.failed != nil {
+			err = c.failed
+		}
+	}()
+	hosts := c.hosts
+	if hosts == 0 {
+		hosts = 3 + c.rng.IntN(3)
+	}
+	c.say("cluster %d: %d hosts, journals %v", c.number, hosts, c.journal)
+	defer func() { err = errors.Join(err, c.stop(err != nil)) }()
+	if err := c.start(ctx, hosts); err != nil {
+		return err
+	}
+	for round := range c.rounds {
+		if err := c.round(ctx, round); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// start starts hosts and clients.
+func (c *cluster) start(ctx context.Context, hosts int) error {
+	r, err := newRelay(hosts, c.rng.Uint64())
+	if err != nil {
+		return err
+	}
+	args := []string{"--chunk", "16KiB"}
+	if c.journal {
+		args = append(args, "--journal", filepath.Join(c.dir, "journals"))
+	}
+	c.nemesis = nemesis{
+		hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, disks: make([]*disk, hosts), score: c.score, fail: c.fail,
+	}
+	if err := c.heal(ctx); err != nil {
+		return err
+	}
+	var addresses []string
+	for i := range hosts {
+		addresses = append(addresses, r.address(i+1).String())
+	}
+	for range clientCount {
+		dialing, cancel := context.WithTimeout(ctx, startTime)
+		db, err := client.Dial(dialing, addresses, client.WithTimeout(callTime))
+		cancel()
+		if err != nil {
+			return violationf("no host answers: %v", err)
+		}
+		c.clients = append(c.clients, db)
+	}
+	c.loads = []workload{newRegisters(c.score), &movers{hosts: hosts}}
+	return nil
+}
+
+func (c *cluster) heal(ctx context.Context) error {
+	defer c.score.begin("healing")()
+	return c.nemesis.heal(ctx)
+}
+
+// round lets everybody work while the nemesis strikes, heals everything, and
+// looks at what is there.
+func (c *cluster) round(ctx context.Context, round int) error {
+	plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed())
+	c.say("cluster %d, round %d of %d:", c.number, round+1, c.rounds)
+	printPlan(c.out, plan)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for l, load := range c.loads {
+		load.round(round)
+		n, _ := load.workers()
+		for i := range n {
+			w := &worker{
+				db: c.clients[i%len(c.clients)], id: i, score: c.score,
+				rng: rand.New(rand.NewPCG(c.rng.Uint64(), uint64(l))),
+			}
+			group.Go(func() {
+				if err := w.work(ctx, stop, load); err != nil {
+					c.fail(err)
+				}
+			})
+		}
+	}
+	c.nemesis.strike(ctx, plan, c.length)
+	err := c.heal(ctx)
+	wait(ctx, graceTime)
+	close(stop)
+	group.Wait()
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	c.score.rounds++
+	return c.look(ctx)
+}
+
+// look checks a cluster at rest.
+func (c *cluster) look(ctx context.Context) error {
+	db := c.clients[0]
+	moves, err := settle(ctx, db)
+	if err != nil {
+		return err
+	}
+	c.score.moves += moves
+	if err := audit(ctx, db); err != nil {
+		return err
+	}
+	c.score.audits++
+	rest, err := read(ctx, db)
+	var v *violation
+	switch {
+	case errors.As(err, &v):
+		return err
+	case err != nil:
+		return violationf("with every host up, the network healed and all moves ended, a scan fails: %v", err)
+	}
+	for _, load := range c.loads {
+		if err := load.check(rest); err != nil {
+			return err
+		}
+	}
+	for name := range rest {
+		return violationf("the store holds %q, which nobody wrote", name)
+	}
+	return nil
+}
+
+// stop ends clients and hosts, in order unless something is wrong already.
+func (c *cluster) stop(failed bool) error {
+	var errs []error
+	for _, db := range c.clients {
+		errs = append(errs, db.Close())
+	}
+	for _, h := range c.nemesis.hosts {
+		c.score.starts += h.starts
+		s := syscall.SIGTERM
+		if failed {
+			s = syscall.SIGKILL
+		}
+		h.signal(syscall.SIGCONT)
+		errs = append(errs, h.end(s))
+	}
+	if c.nemesis.relay != nil {
+		errs = append(errs, c.nemesis.relay.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *cluster) say(format string, args ...any) {
+	fmt.Fprintf(c.out, "%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}
+
+// newCluster makes the cluster of this number; everything about it is drawn from
+// the seed and the number.
+func newCluster(o options, s *score, number int) (*cluster, error) {
+	dir := filepath.Join(o.dir, fmt.Sprintf("cluster-%d", number))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &cluster{options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number)))}, nil
+}

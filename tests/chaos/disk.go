@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// diskBytes is the size of the small disk that one host of some clusters has.
+const diskBytes = 192 << 20
+
+// A disk is a small file system that can be filled up.
+type disk struct{ dir string }
+
+// newDisk mounts a small file system on dir, which it makes. It needs the
+// privilege to mount.
+func newDisk(dir string) (*disk, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := mount(dir, diskBytes); err != nil {
+		return nil, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	return &disk{dir}, nil
+}
+
+func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast-of-chaos") }
+
+// fill leaves so many bytes of room.
+func (d *disk) fill(leave uint64) error {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(d.dir, &s); err != nil {
+		return err
+	}
+	room := s.Bavail * uint64(s.Bsize)
+	if room <= leave {
+		return nil
+	}
+	f, err := os.Create(d.ballast())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for piece := make([]byte, 1<<20); room > leave; room -= min(room, uint64(len(piece))) {
+		_, err := f.Write(piece[:min(uint64(len(piece)), room-leave)])
+		if errors.Is(err, syscall.ENOSPC) {
+			return nil // somebody else wrote, too
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free gives the room back.
+func (d *disk) free() error {
+	if err := os.Remove(d.ballast()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// fill fills the disk of one host, for a time; a host may end by itself then.
+func (n *nemesis) fill(ctx context.Context, f fault) {
+	id := f.hosts[0]
+	d := n.disks[id-1]
+	if d == nil {
+		return
+	}
+	n.hosts[id-1].weaken()
+	if err := d.fill(0); err != nil {
+		n.fail(err)
+	}
+	wait(ctx, f.last)
+	if err := d.free(); err != nil {
+		n.fail(err)
+	}
+}

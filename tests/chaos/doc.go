@@ -1,0 +1,28 @@
+// Chaos runs clusters of real kvd processes on real directories, behind a relay
+// that spoils their datagrams, kills and stops them, moves ranges among them, and
+// checks that clients never saw anything that one table would not have said.
+//
+//	go run ./tests/chaos -duration 1m -seed 1 -hosts 3 -bin bin/
+//
+// # What is done to the hosts
+//
+// Each host listens on a port of its own and is known to all by a port of the
+// relay, which carries every datagram, between hosts and from and to clients,
+// over links with faults of their own. The schedule of a round is drawn from the
+// seed and printed before the round; which datagrams suffer, and where in the
+// hosts' work a fault hits, is up to the machine, so that a seed repeats the plan
+// and not the run. Ranges are moved, and moves paused, resumed, throttled and
+// cancelled, all the time.
+//
+// # What is checked
+//
+// After each round everything is healed, every move has to end, and the audit has
+// to pass. Then, from one scan of all keys: registers (histories per key, by
+// porcupine), counters (increments under a condition), a bank (its total), sets
+// (every acknowledged element, nothing invented), and entries that nobody
+// writes. During the round scans have to be complete. Some clusters write
+// journals, which are verified at their end.
+//
+// A violation ends the run with exit code 1 and leaves logs, journals and data
+// directories in a directory that it names; otherwise nothing is left.
+package main

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are what the command line says.
+type options struct {
+	seed     uint64
+	duration time.Duration
+	hosts    int // 0: from the seed
+	rounds   int // of each cluster
+	length   time.Duration
+	kvd      string
+	dir      string // of everything that the run leaves
+	out      io.Writer
+}
+
+func (o options) allowed() allowed {
+	return allowed{
+		processes: []string{kindKill, kindKill, kindStop, kindKillAll},
+		network:   networkKinds,
+	}
+}
+
+func main() {
+	o := options{out: os.Stdout}
+	bin := flag.String("bin", "", "where kvd is (default: built for the run)")
+	flag.Uint64Var(&o.seed, "seed", 1, "draws every cluster, round and fault")
+	flag.DurationVar(&o.duration, "duration", time.Minute, "start no cluster after this time")
+	flag.IntVar(&o.hosts, "hosts", 0, "hosts of each cluster (default: 3 to 5, from the seed)")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each cluster")
+	flag.DurationVar(&o.length, "round", 8*time.Second, "how long the faults of a round last")
+	flag.Parse()
+	if flag.NArg() > 0 || o.hosts < 0 || o.hosts == 1 || o.rounds < 1 || o.length <= 0 {
+		fmt.Fprintln(os.Stderr, "chaos: nothing follows the flags; -hosts is 2 or more, -rounds 1 or more, -round above 0")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := chaos(ctx, o, *bin)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// chaos runs clusters, one after the other, until the time is over or one fails.
+func chaos(ctx context.Context, o options, bin string) error {
+	dir, err := os.MkdirTemp("", "ironkv-chaos-")
+	if err != nil {
+		return err
+	}
+	o.dir = dir
+	if o.kvd, err = findKVD(ctx, bin, dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	s := newScore()
+	begun := time.Now()
+	for number := 0; err == nil && ctx.Err() == nil && (number == 0 || time.Since(begun) < o.duration); number++ {
+		err = one(ctx, o, s, number)
+	}
+	s.print(o.out)
+	if err == nil || ctx.Err() != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	again := fmt.Sprintf("go run ./tests/chaos -seed %d -duration %v -hosts %d -rounds %d -round %v", o.seed, o.duration, o.hosts, o.rounds, o.length)
+	err = fmt.Errorf("%w\nlogs, journals and data: %s\nthe same plan again: %s", err, dir, again)
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, "violation.txt"), []byte(err.Error()+"\n"), 0o600))
+}
+
+// one runs the cluster of this number and removes what it leaves if all is well.
+func one(ctx context.Context, o options, s *score, number int) error {
+	c, err := newCluster(o, s, number)
+	if err != nil {
+		return err
+	}
+	if err := c.live(ctx); err != nil {
+		return fmt.Errorf("cluster %d: %w", number, err)
+	}
+	s.clusters++
+	return os.RemoveAll(c.dir)
+}
+
+// findKVD returns the binary: the one in bin, or one that it builds into dir.
+func findKVD(ctx context.Context, bin, dir string) (string, error) {
+	if bin != "" {
+		path, err := filepath.Abs(filepath.Join(bin, "kvd"))
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return path, err
+	}
+	path := filepath.Join(dir, "kvd")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "ironkv/cmd/kvd").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build kvd: %w\n%s", err, out)
+	}
+	return path, nil
+}

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// mount mounts a file system in memory.
+func mount(dir string, bytes int) error {
+	return syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("size=%d,mode=0700", bytes))
+}
+
+// unmount undoes it.
+func unmount(dir string) error { return syscall.Unmount(dir, 0) }

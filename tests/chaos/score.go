@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// A score is what happened, over all clusters of a run.
+type score struct {
+	mu     sync.Mutex
+	ops    map[string]*outcomes
+	faults map[string]*troubles
+	active []*spell
+
+	histories, undecided   int
+	clusters, rounds       int
+	audits, moves, starts  int
+	journals, journalSteps uint64
+}
+
+// outcomes counts a workload's operations.
+type outcomes struct{ answered, unknown, unavailable uint64 }
+
+// troubles counts a kind of fault; longest is how long a client that asked while
+// it lasted, again and again, got no answer.
+type troubles struct {
+	count   int
+	longest time.Duration
+}
+
+// A spell is one fault while it lasts.
+type spell struct {
+	kind       string
+	begun, end time.Time // end is zero while it lasts
+}
+
+// quiet stands for no fault in the report.
+const quiet = "none"
+
+// spellMemory is how long a fault that is over is remembered: longer than anybody
+// waits for an answer after it.
+const spellMemory = 2 * time.Minute
+
+func newScore() *score {
+	return &score{ops: map[string]*outcomes{}, faults: map[string]*troubles{}}
+}
+
+func (s *score) of(workload string) *outcomes {
+	if s.ops[workload] == nil {
+		s.ops[workload] = &outcomes{}
+	}
+	return s.ops[workload]
+}
+
+func (s *score) kind(kind string) *troubles {
+	if s.faults[kind] == nil {
+		s.faults[kind] = &troubles{}
+	}
+	return s.faults[kind]
+}
+
+func (s *score) unknown(workload string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(workload).unknown++
+}
+
+func (s *score) unavailable(workload string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(workload).unavailable++
+}
+
+// answered counts an operation, and that it took from begun to end, with all that
+// failed before it.
+func (s *score) answered(workload string, begun, end time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(workload).answered++
+	took, calm := end.Sub(begun), true
+	for _, f := range s.active {
+		if f.begun.Before(end) && (f.end.IsZero() || f.end.After(begun)) {
+			k := s.kind(f.kind)
+			k.longest, calm = max(k.longest, took), false
+		}
+	}
+	if calm {
+		k := s.kind(quiet)
+		k.longest = max(k.longest, took)
+	}
+}
+
+// begin notes a fault, and returns what notes its end.
+func (s *score) begin(kind string) (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.kind(kind).count++
+	s.active = slices.DeleteFunc(s.active, func(f *spell) bool { return !f.end.IsZero() && now.Sub(f.end) > spellMemory })
+	f := &spell{kind: kind, begun: now}
+	s.active = append(s.active, f)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f.end = time.Now()
+	}
+}
+
+// print writes the report.
+func (s *score) print(w io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"operations", "answered", "outcome unknown", "unavailable"})
+	var sum outcomes
+	for _, name := range slices.Sorted(maps.Keys(s.ops)) {
+		o := s.ops[name]
+		sum.answered, sum.unknown, sum.unavailable = sum.answered+o.answered, sum.unknown+o.unknown, sum.unavailable+o.unavailable
+		t.AppendRow(table.Row{name, comma(o.answered), comma(o.unknown), comma(o.unavailable)})
+	}
+	t.AppendFooter(table.Row{"all", comma(sum.answered), comma(sum.unknown), comma(sum.unavailable)})
+	fmt.Fprintln(w, t.Render())
+	t = table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"fault", "times", "longest unavailability"})
+	for _, name := range slices.Sorted(maps.Keys(s.faults)) {
+		f := s.faults[name]
+		t.AppendRow(table.Row{name, f.count, f.longest.Round(time.Millisecond)})
+	}
+	fmt.Fprintln(w, t.Render())
+	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves ended, %d audits passed, histories of %d registers linearizable (%d left undecided), "+
+		"%d journals verified (%s steps)\n",
+		s.clusters, s.rounds, s.starts, s.moves, s.audits, s.histories, s.undecided, s.journals, comma(s.journalSteps))
+}
+
+func comma(n uint64) string { return humanize.Comma(int64(n)) }
