@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of one check.
+const (
+	// controlLimit is how long a check of the tree as it is may take.
+	controlLimit = 5 * time.Minute
+	// A check of a mutant hangs once it took so much longer than that of the tree.
+	hangFactor = 4
+	hangLeast  = 15 * time.Second
+	// maxStates fails a search that the mutant has made endless; the scopes need a fiftieth.
+	maxStates = 1 << 20
+	// simSteps are those of each run, as in make sim.
+	simSteps = 4000
+)
+
+// Outcomes of a check other than passed.
+var (
+	errCaught  = errors.New("caught")
+	errHangs   = errors.New("hangs")
+	errCompile = errors.New("does not compile")
+)
+
+// A lab runs checks.
+type lab struct {
+	root, temp string
+	seeds      int
+	mu         sync.Mutex
+	controls   map[string]*control
+}
+
+// A control is what a check makes of the tree as it is.
+type control struct {
+	once sync.Once
+	took time.Duration
+	err  error
+}
+
+// proven runs a check of the tree once, and returns how long it took.
+func (l *lab) proven(ctx context.Context, check string) (time.Duration, error) {
+	l.mu.Lock()
+	c := l.controls[check]
+	if c == nil {
+		c = &control{}
+		l.controls[check] = c
+	}
+	l.mu.Unlock()
+	c.once.Do(func() {
+		began := time.Now()
+		found, err := l.try(ctx, check, "", controlLimit)
+		c.took = time.Since(began)
+		if err != nil {
+			c.err = fmt.Errorf("the tree as it is fails %s (%w: %s): mend that first", check, err, found)
+		}
+	})
+	return c.took, c.err
+}
+
+// try runs one check with an overlay, or without one. It returns nil where the check
+// passes, or an error of this file and what the check found.
+func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duration) (string, error) {
+	dir, err := os.MkdirTemp(l.temp, "check")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	bin := filepath.Join(dir, "bin")
+	build, run, where := l.commands(check, bin)
+	if overlay != "" {
+		build = append(build[:2:2], append([]string{"-overlay", overlay}, build[2:]...)...)
+	}
+	if out, err := l.output(ctx, controlLimit, l.root, build...); err != nil {
+		return string(out), fmt.Errorf("%w: %w", errCompile, err)
+	}
+	began := time.Now()
+	out, err := l.output(ctx, limit, where, append([]string{bin}, run...)...)
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("no end after %v", limit.Round(time.Second)), errHangs
+	case err == nil:
+		return "", nil
+	}
+	return found(check, string(out), err) + after(check, string(out), time.Since(began)), errCaught
+}
+
+// commands returns how a check is built (from its third word on, flags may be put
+// in) and run, and where.
+func (l *lab) commands(check, bin string) (build, run []string, where string) {
+	switch check {
+	case "sim":
+		return []string{"go", "build", "-o", bin, "./tests/sim"},
+			[]string{"-seeds", strconv.Itoa(l.seeds), "-steps", strconv.Itoa(simSteps), "-rotate", "-shrink=false"}, l.root
+	case "explore":
+		return []string{"go", "build", "-o", bin, "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
+	}
+	return []string{"go", "test", "-c", "-vet=off", "-o", bin, check},
+		[]string{"-test.short", "-test.failfast"}, filepath.Join(l.root, check)
+}
+
+func (l *lab) output(ctx context.Context, limit time.Duration, dir string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, args[0], args[1:]...)
+	c.Dir = dir
+	c.WaitDelay = time.Second
+	out, err := c.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return out, err
+}
+
+var (
+	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	panicLine  = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*`)
+	simFailure = regexp.MustCompile(`(?m)^(crash|safety|liveness): .*`)
+	simRuns    = regexp.MustCompile(`(?m)^(\d+) runs, (\d+) steps`)
+	violation  = regexp.MustCompile(`(?m)^(VIOLATION|explore): .*`)
+	scopeName  = regexp.MustCompile(`(?m)^== (\S+)`)
+)
+
+// found returns the invariant, conjunct or test that failed.
+func found(check, out string, err error) string {
+	for _, re := range []*regexp.Regexp{simFailure, violation} {
+		if m := re.FindString(out); m != "" && !strings.HasPrefix(check, "./") {
+			return m
+		}
+	}
+	if m := failedTest.FindAllStringSubmatch(out, -1); m != nil {
+		return m[len(m)-1][1] // the innermost: with -failfast there is one chain
+	}
+	if m := panicLine.FindString(out); m != "" {
+		return m
+	}
+	return err.Error()
+}
+
+// after returns when it was found.
+func after(check, out string, took time.Duration) string {
+	switch check {
+	case "sim":
+		if m := simRuns.FindStringSubmatch(out); m != nil {
+			return fmt.Sprintf("\trun %s, %s steps", m[1], m[2])
+		}
+	case "explore":
+		if m := scopeName.FindAllStringSubmatch(out, -1); m != nil {
+			return "\tscope " + m[len(m)-1][1]
+		}
+	}
+	return fmt.Sprintf("\t%.1f s", took.Seconds())
+}
+
+// overlay writes the overlay that puts text in the place of file.
+func (l *lab) overlay(dir, file, text string) (string, error) {
+	mutated := filepath.Join(dir, "mutated.go")
+	if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(l.root, file): mutated}})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, b, 0o600)
+}

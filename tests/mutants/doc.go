@@ -1,0 +1,28 @@
+// Command mutants seeds faults into the shipped code, one at a time, and sees that
+// the judge or a test catches each.
+//
+//	go run ./tests/mutants                # all of them
+//	go run ./tests/mutants -only floor    # those with "floor" in their name
+//	go run ./tests/mutants -part 2/3      # every third, from the second on
+//	go run ./tests/mutants -list          # what there is
+//
+// A mutant is a text to find, exactly once, in one file, and what replaces it. The
+// tree is not touched: the go command is given the changed file as an overlay. A
+// text that is not there, or there twice, and a mutant that does not compile are
+// faults of the list, and fail the run.
+//
+// Checks are tried in turn until one fails: that one has caught the mutant. They are
+//
+//	sim        seeds of the simulator, in rotation (tests/sim): invariants, refinement,
+//	           linearizability, liveness
+//	explore    the complete scopes (tests/explore)
+//	./package  the tests of a package, -short
+//
+// The check that a mutant names comes first, then those of its directory. Each is
+// run on the tree as it is, too, before it is believed: a check that fails there
+// proves nothing of a mutant.
+//
+// The output is a table: mutant, the check that caught it, which invariant, conjunct
+// or test, and after how many runs and steps of the simulator or how long. Exit code
+// 1 says that a mutant survived, 2 that the list or the tree is at fault.
+package main

@@ -1,0 +1,3 @@
+package main
+
+var sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants []mutant

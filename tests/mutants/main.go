@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Exit codes.
+const (
+	exitSurvivor = 1
+	exitFault    = 2 // of the list, of the tree, or of the command line
+)
+
+// witnessWidth is how much of a witness a line of the table shows, in bytes.
+const witnessWidth = 150
+
+func main() {
+	only := flag.String("only", "", "only mutants with this in their names")
+	part := flag.String("part", "1/1", "k/n: every n-th mutant from the k-th on")
+	seeds := flag.Int("seeds", 60, "how many seeds the simulator tries")
+	parallel := flag.Int("parallel", 2, "how many mutants are tried at once")
+	names := flag.Bool("list", false, "list the mutants")
+	flag.Parse()
+	list, err := choose(all(), *only, *part)
+	if err == nil && (flag.NArg() > 0 || *seeds < 1 || *parallel < 1) {
+		err = errors.New("-seeds and -parallel are 1 or more, and nothing follows the flags")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(exitFault)
+	}
+	if *names {
+		for _, m := range list {
+			fmt.Printf("%s\t%s\t%s\t%s\n", m.name, m.file, strings.Join(m.checks(), " "), m.breaks)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code, err := run(ctx, list, *seeds, *parallel)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+	}
+	os.Exit(code)
+}
+
+// choose returns the part of a list that the flags name.
+func choose(list []mutant, only, part string) ([]mutant, error) {
+	var k, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
+		return nil, fmt.Errorf("-part %s: it is k/n with 1 <= k <= n", part)
+	}
+	var chosen []mutant
+	for i, m := range list {
+		if strings.Contains(m.name, only) && i%n == k-1 {
+			chosen = append(chosen, m)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no mutant has %q in its name; -list tells them", only)
+	}
+	return chosen, nil
+}
+
+// run tries the mutants and prints the table, in order.
+func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
+	began := time.Now()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return exitFault, fmt.Errorf("find the module's root: %w", err)
+	}
+	root := strings.TrimSpace(string(out))
+	if err := checkList(root, list); err != nil {
+		return exitFault, err
+	}
+	temp, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return exitFault, err
+	}
+	defer os.RemoveAll(temp)
+	l := &lab{root: root, temp: temp, seeds: seeds, controls: map[string]*control{}}
+	verdicts := make([]chan verdict, len(list))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for i := range verdicts {
+		verdicts[i] = make(chan verdict, 1)
+	}
+	for range parallel {
+		workers.Go(func() {
+			for i := range next {
+				verdicts[i] <- l.judge(ctx, &list[i])
+			}
+		})
+	}
+	go func() {
+		defer close(next)
+		for i := range list {
+			next <- i
+		}
+	}()
+	code, survivors := 0, 0
+	for i := range list {
+		v := <-verdicts[i]
+		if v.err != nil {
+			code = exitFault
+			fmt.Printf("%-34s ERROR %v\n", list[i].name, v.err)
+			continue
+		}
+		if v.by == "" {
+			survivors++
+			fmt.Printf("%-34s SURVIVED %s\n", list[i].name, strings.Join(list[i].checks(), ", "))
+			continue
+		}
+		note := ""
+		if first := list[i].checks()[0]; v.by != first {
+			note = " (" + first + " passed)"
+		}
+		fmt.Printf("%-34s %s%s\t%s\n", list[i].name, v.by, note, v.witness)
+	}
+	workers.Wait()
+	fmt.Printf("\n%d mutants, %d survived; %.0f s\n", len(list), survivors, time.Since(began).Seconds())
+	if code == 0 && survivors > 0 {
+		code = exitSurvivor
+	}
+	return code, nil
+}
+
+// A verdict is what became of a mutant.
+type verdict struct {
+	by, witness string // the check that caught it, and what it found
+	err         error  // the list or the tree is at fault
+}
+
+// judge tries a mutant's checks in turn.
+func (l *lab) judge(ctx context.Context, m *mutant) verdict {
+	text, err := m.apply(l.root)
+	if err != nil {
+		return verdict{err: err}
+	}
+	dir, err := os.MkdirTemp(l.temp, "mutant")
+	if err != nil {
+		return verdict{err: err}
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := l.overlay(dir, filepath.FromSlash(m.file), text)
+	if err != nil {
+		return verdict{err: err}
+	}
+	for _, check := range m.checks() {
+		took, err := l.proven(ctx, check)
+		if err != nil {
+			return verdict{err: err}
+		}
+		witness, err := l.try(ctx, check, overlay, hangLeast+hangFactor*took)
+		switch {
+		case errors.Is(err, errCaught), errors.Is(err, errHangs) && m.hangs:
+			return verdict{by: check, witness: clip(witness)}
+		case errors.Is(err, errHangs):
+			return verdict{err: fmt.Errorf("%s hangs: mark the mutant so if that is what it does", check)}
+		case err != nil:
+			return verdict{err: fmt.Errorf("%s: %w\n%s", check, err, witness)}
+		}
+	}
+	return verdict{}
+}
+
+// clip shortens what stands before the last tab to witnessWidth.
+func clip(s string) string {
+	i := strings.LastIndexByte(s, '\t')
+	if i < 0 || i <= witnessWidth {
+		return s
+	}
+	return s[:witnessWidth] + "…" + s[i:]
+}
