@@ -139,7 +139,7 @@ var (
 func found(check, out string, err error) string {
 	for _, re := range []*regexp.Regexp{simFailure, violation} {
 		if m := re.FindString(out); m != "" && !strings.HasPrefix(check, "./") {
-			return m
+			return short(m)
 		}
 	}
 	if m := failedTest.FindAllStringSubmatch(out, -1); m != nil {
@@ -149,6 +149,16 @@ func found(check, out string, err error) string {
 		return m
 	}
 	return err.Error()
+}
+
+// short leaves out of a step that is none of the protocol which one it was: the
+// conjunct that fails tells more.
+func short(s string) string {
+	if before, conjunct, ok := strings.Cut(s, "not a step of the protocol: "); ok {
+		i := strings.Index(before, "Refinement: ")
+		return before[:max(i, 0)] + "Refinement: … " + conjunct
+	}
+	return s
 }
 
 // after returns when it was found.

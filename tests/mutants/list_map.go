@@ -1,0 +1,126 @@
+package main
+
+// mapMutants are faults of ranges and of the delegation map.
+var mapMutants = []mutant{
+	{
+		name: "map-lookup-below", file: "delegation/map.go",
+		before: "func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }",
+		after:  "func (m *Map) Lookup(key Key) HostID { b, _ := m.below(string(key)); return b.host }",
+		breaks: "a key at a boundary belongs to the range above",
+	},
+	{
+		name: "map-lookup-range-end", file: "delegation/map.go",
+		before: "	if high, ok := m.above(string(key)); ok {\n", after: "	if high, ok := m.above(low.key); ok && high.key != string(key)+\"\\x00\" {\n",
+		breaks: "a redirect names the whole range, and no more",
+	},
+	{
+		name: "map-owns-all-of-first", file: "delegation/map.go",
+		before: "	_, ok := m.firstInside(r)\n	return !ok\n", after: "	return true\n",
+		breaks: "all of a range is owned, not only its beginning",
+	},
+	{
+		name: "map-owns-all-from", file: "delegation/map.go",
+		before: "if r.Empty() || m.floor(r.From.key).host != h {", after: "if r.Empty() {",
+		breaks: "the beginning of a range is owned, too",
+	},
+	{
+		name: "map-owns-nothing", file: "delegation/map.go",
+		before: "if r.Empty() || m.floor(r.From.key).host != h {", after: "if m.floor(r.From.key).host != h {",
+		breaks: "nobody owns an empty range",
+	},
+	{
+		name: "map-left-not-merged", file: "delegation/map.go",
+		before: "		left = below.host\n", after: "		_ = below\n",
+		breaks: "neighbours of one owner are one range, at the low end",
+	},
+	{
+		name: "map-left-is-floor", file: "delegation/map.go",
+		before: "if below, ok := m.below(r.From.key); ok {", after: "if below := m.floor(r.From.key); !r.From.IsNegInf() {",
+		breaks: "the owner below a range is that of the keys below it, not of its first",
+	},
+	{
+		name: "map-right-is-below", file: "delegation/map.go",
+		before: "		right = m.floor(r.Until.key).host\n", after: "		b, _ := m.below(r.Until.key)\n		right = b.host\n",
+		breaks: "the owner above a range stays, also where a boundary was there",
+	},
+	{
+		name: "map-right-after-change", file: "delegation/map.go",
+		before: "	if !r.Until.inf {\n		m.put(boundary{key: r.Until.key, host: right}, h)\n	}\n	return nil\n",
+		after:  "	if !r.Until.inf {\n		right = m.floor(r.Until.key).host\n		m.put(boundary{key: r.Until.key, host: right}, h)\n	}\n	return nil\n",
+		breaks: "the keys above a range keep their owner",
+	},
+	{
+		name: "map-right-not-merged", file: "delegation/map.go",
+		before: "m.put(boundary{key: r.Until.key, host: right}, h)", after: "m.put(boundary{key: r.Until.key, host: right}, 0)",
+		breaks: "neighbours of one owner are one range, at the high end",
+	},
+	{
+		name: "map-until-included", file: "delegation/map.go",
+		before: "return b, ok && (r.Until.inf || b.key < r.Until.key)", after: "return b, ok && (r.Until.inf || b.key <= r.Until.key)",
+		breaks: "a boundary at the end of a range is not inside it",
+	},
+	{
+		name: "map-infinity-forgotten", file: "delegation/map.go",
+		before: "return b, ok && (r.Until.inf || b.key < r.Until.key)", after: "return b, ok && b.key < r.Until.key",
+		breaks: "a range that is open above swallows every boundary in it",
+	},
+	{
+		name: "map-above-includes", file: "delegation/map.go",
+		before: "	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {\n		if found.key == key {\n",
+		after:  "	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {\n		if false {\n",
+		breaks: "what lies above a bound lies strictly above it", hangs: true,
+	},
+	{
+		name: "map-below-includes", file: "delegation/map.go",
+		before: "	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {\n		if found.key == key {\n",
+		after:  "	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {\n		if false {\n",
+		breaks: "what lies below a bound lies strictly below it",
+	},
+	{
+		name: "map-merge-keeps-boundary", file: "delegation/map.go",
+		before: "		if exists {\n			m.tree.Delete(b)\n		}\n		return\n", after: "		return\n",
+		breaks: "a boundary between two ranges that became one goes",
+	},
+	{
+		name: "map-old-owner-kept", file: "delegation/map.go",
+		before: "	case exists && old.host == b.host:\n", after: "	case exists:\n",
+		breaks: "a boundary that stays has its new owner",
+	},
+	{
+		name: "map-key-aliases", file: "delegation/map.go",
+		before: "b.key = strings.Clone(b.key)", after: "b.key = strings.TrimSpace(b.key)",
+		breaks: "what the map keeps shares no memory with a datagram",
+	},
+	{
+		name: "map-ranges-from-not-clipped", file: "delegation/boundaries.go",
+		before: "		open.key = from.key\n", after: "",
+		breaks: "ranges from a bound on begin at the bound",
+	},
+	{
+		name: "map-ranges-without-last", file: "delegation/boundaries.go",
+		before: "		if more {\n", after: "		if more && open.key == from.key {\n",
+		breaks: "the last range is a range too",
+	},
+	{
+		name: "range-contains-end", file: "delegation/range.go",
+		before: "string(key) < r.Until.key)", after: "string(key) <= r.Until.key)",
+		breaks: "a range does not contain its end",
+	},
+	{
+		name: "range-without-start", file: "delegation/range.go",
+		before: "return r.From.key <= string(key)", after: "return r.From.key < string(key)",
+		breaks: "a range contains its start",
+	},
+	{
+		name: "range-covers-longer", file: "delegation/range.go",
+		before: "(r.From.Compare(s.From) <= 0 && s.Until.Compare(r.Until) <= 0)", after: "r.From.Compare(s.From) <= 0",
+		breaks: "what is covered ends in the range, too",
+	},
+	{
+		name: "range-intersection-start", file: "delegation/range.go",
+		before: "	if out.From.Less(s.From) {\n", after: "	if s.From.Less(out.From) {\n",
+		breaks: "what two ranges share begins at the later start",
+	},
+}
+
+var storeMutants, serverMutants, udpMutants, clientMutants []mutant

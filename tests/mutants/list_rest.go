@@ -1,3 +1,0 @@
-package main
-
-var sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants []mutant

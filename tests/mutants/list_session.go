@@ -1,0 +1,202 @@
+package main
+
+// sessionMutants are faults of sessions, requests and holds.
+var sessionMutants = []mutant{
+	{
+		name: "floor-ignored", file: "kv/session.go",
+		before: "case hd.Number < s.floor || hd.Number == 0 || w.Floor > hd.Number:", after: "case hd.Number == 0 || w.Floor > hd.Number:",
+		breaks: "a number that its client has given up is executed no more",
+	},
+	{
+		name: "floor-not-raised", file: "kv/session.go",
+		before: "	s.floor = max(s.floor, w.Floor)\n", after: "",
+		breaks: "the floor follows the client's",
+	},
+	{
+		name: "floor-not-persisted", file: "kv/session.go",
+		before: "h.store.SetAnswer(s.ID, number, s.Floor, m)", after: "h.store.SetAnswer(s.ID, number, 0, m)",
+		breaks: "the floor survives a crash",
+	},
+	{
+		name: "answer-not-repeated", file: "kv/session.go",
+		before: "case s.Answers[hd.Number] != nil:", after: "case false:",
+		breaks: "a request is executed once, however often it arrives",
+	},
+	{
+		name: "answer-not-persisted", file: "kv/session.go",
+		before: "	h.store.SetAnswer(s.ID, number, s.Floor, m)\n", after: "",
+		breaks: "so it is when the host crashes between two copies",
+	},
+	{
+		name: "answer-not-recorded", file: "kv/session.go",
+		before: "	s.Answers[number] = m\n", after: "",
+		breaks: "an answer is recorded before it is sent",
+	},
+	{
+		name: "answers-above-floor-forgotten", file: "kv/session.go",
+		before: "for n := s.Floor; n < min(s.floor, s.Floor+uint64(h.cfg.Limits.Window)); n++ {",
+		after:  "for n := s.Floor; n <= min(s.floor, s.Floor+uint64(h.cfg.Limits.Window)); n++ {",
+		breaks: "only answers below the floor are forgotten",
+	},
+	{
+		name: "window-ignored", file: "kv/session.go",
+		before: "case hd.Number-s.floor >= uint64(h.cfg.Limits.Window):", after: "case false:",
+		breaks: "the bound of a session's recorded answers",
+	},
+	{
+		name: "window-off-by-one", file: "kv/session.go",
+		before: "case hd.Number-s.floor >= uint64(h.cfg.Limits.Window):", after: "case hd.Number-s.floor > uint64(h.cfg.Limits.Window):",
+		breaks: "two answers never share a place",
+	},
+	{
+		name: "floor-write-refused", file: "kv/session.go",
+		before: "case hd.Number > s.floor && h.live.answers", after: "case h.live.answers",
+		breaks: "the number at the floor is always taken, else nothing ever is again",
+	},
+	{
+		name: "held-copy-executed", file: "kv/session.go",
+		before: "case h.holds.has(hd, true):", after: "case false:",
+		breaks: "a copy of a held request does not overtake it",
+	},
+	{
+		name: "refusal-closes-number", file: "kv/session.go",
+		before: "	h.send(to, &marshal.Refusal{RequestHeader: hd, Reason: reason})\n",
+		after: "	if s := h.live.byID[hd.Session]; s != nil && hd.Number != 0 {\n		s.floor = max(s.floor, hd.Number+1)\n	}\n" +
+			"	h.send(to, &marshal.Refusal{RequestHeader: hd, Reason: reason})\n",
+		breaks: "a refusal is no answer: the same number may be asked again",
+	},
+	{
+		name: "session-made-in-passing", file: "kv/session.go",
+		before: "		h.refuse(p.Src, hd, marshal.UnknownSession)\n		return nil\n",
+		after:  "		s = h.openSession(p.Src.Client, marshal.Nonce{1})\n",
+		breaks: "a request of an unknown session executes nothing",
+	},
+	{
+		name: "session-not-persisted", file: "kv/session.go",
+		before: "	h.store.OpenSession(rec)\n", after: "",
+		breaks: "a session survives a crash",
+	},
+	{
+		name: "session-serial-not-persisted", file: "kv/session.go",
+		before: "	h.state.LastSession++\n	h.store.SetIdentity(h.state.Identity)\n", after: "	h.state.LastSession++\n",
+		breaks: "no session id is given out twice",
+	},
+	{
+		name: "session-not-closed-in-store", file: "kv/session.go",
+		before: "	h.store.CloseSession(s.ID)\n", after: "",
+		breaks: "a closed session does not come back with a crash",
+	},
+	{
+		name: "cookie-not-checked", file: "kv/session.go",
+		before: "if !fresh && (epoch == 0 ||", after: "if false && !fresh && (epoch == 0 ||",
+		breaks: "who cannot receive at an address opens no session for it",
+	},
+	{
+		name: "cookie-of-any-address", file: "kv/session.go",
+		before: "	b, _ = client.AppendBinary(b)\n", after: "	_ = client\n",
+		breaks: "a cookie is good for one address",
+	},
+	{
+		name: "open-before-joining", file: "kv/session.go",
+		before: "	if !h.state.Joined {\n		h.refuse(p.Src, marshal.RequestHeader{}, marshal.NotServing)\n",
+		after:  "	if false {\n		h.refuse(p.Src, marshal.RequestHeader{}, marshal.NotServing)\n",
+		breaks: "a host that has not joined serves nobody",
+	},
+	{
+		name: "sessions-unbounded", file: "kv/session.go",
+		before: "if len(h.live.byID) >= h.cfg.Limits.Sessions || h.live.byClient", after: "if h.live.byClient",
+		breaks: "the bound of sessions",
+	},
+	{
+		name: "used-session-evicted", file: "kv/session.go",
+		before: "if !s.requested && s.client.IsValid() {", after: "if s.client.IsValid() {",
+		breaks: "a session that carried a request makes no room for another",
+	},
+	{
+		name: "session-expires-in-use", file: "kv/session.go",
+		before: "	h.live.touch(s, h.now)\n	s.requested = true\n", after: "	s.requested = true\n",
+		breaks: "a session expires when it was not used for its idle time",
+	},
+	{
+		name: "get-at-any-host", file: "kv/request.go",
+		before: "		h.elsewhere(p, m.RequestHeader, m.Hint, m.Key, nil)\n		return\n	}\n	reply := h.out.getReply()",
+		after:  "	}\n	reply := h.out.getReply()",
+		breaks: "only the owner of a key reads it",
+	},
+	{
+		name: "set-at-any-host", file: "kv/request.go",
+		before: "		h.elsewhere(p, m.RequestHeader, m.Hint, m.Key, s)\n		return\n", after: "",
+		breaks: "only the owner of a key writes it",
+	},
+	{
+		name: "version-not-carried", file: "kv/request.go",
+		before: "	h.state.Clock++\n	h.store.Put(", after: "	e, _ := h.store.Get(m.Key)\n	h.state.Clock = e.Version + 1\n	h.store.Put(",
+		breaks: "a key's versions rise also over its deletion and its moves",
+	},
+	{
+		name: "version-not-raised", file: "kv/request.go",
+		before: "	h.state.Clock++\n	h.store.Put(", after: "	h.store.Put(",
+		breaks: "each write has a version of its own",
+	},
+	{
+		name: "condition-ignored", file: "kv/request.go",
+		before: "case m.Condition.Set && e.Version != m.Condition.Version:", after: "case false:",
+		breaks: "a conditional write is applied to the version that it names",
+	},
+	{
+		name: "redirect-not-recorded", file: "kv/request.go",
+		before: "		h.answer(p, s, hd.Number, redirect)\n		return\n", after: "",
+		breaks: "a redirected number is closed at the host that redirected it",
+	},
+	{
+		name: "full-disk-takes-writes", file: "kv/request.go",
+		before: "if !m.Delete && h.room < h.cfg.Limits.ReserveBytes {", after: "if false {",
+		breaks: "a full disk keeps its reserve for deletions and deliveries",
+	},
+	{
+		name: "hold-for-what-has-come", file: "kv/request.go",
+		before: "hint.Seqno > peer.In.Tombstone() && ", after: "",
+		breaks: "nothing is held for a delegate that has come already",
+	},
+	{
+		name: "hold-for-another-life", file: "kv/request.go",
+		before: "return peer != nil && peer.Incarnation == hint.Incarnation &&", after: "return peer != nil &&",
+		breaks: "nothing is held for a delegate of an incarnation that is gone",
+	},
+	{
+		name: "scan-beyond-owned", file: "kv/request.go",
+		before: "h.page(m, r.Intersect(m.Range).Clone())", after: "h.page(m, m.Range.Clone())",
+		breaks: "a page of a scan covers only what this host owns",
+	},
+	{
+		name: "scan-skips-an-entry", file: "kv/request.go",
+		before: "			reply.Covered.Until = delegation.At(e.Key.Clone())\n",
+		after:  "			reply.Covered.Until = delegation.After(e.Key)\n",
+		breaks: "pages of a scan leave nothing out between them",
+	},
+	{
+		name: "holds-unbounded", file: "kv/hold.go",
+		before: "case len(h.holds.ids) >= l.Holds || s.held >= l.HoldsPerSession || h.holds.bytes+r.bytes > l.HoldBytes:", after: "case false:",
+		breaks: "the bounds of held requests",
+	},
+	{
+		name: "hold-forever", file: "kv/hold.go",
+		before: "		return h.holds.waiting[0].until\n", after: "		return never\n",
+		breaks: "a hold ends, though its delegate never comes",
+	},
+	{
+		name: "hold-released-early", file: "kv/hold.go",
+		before: "r.Hint.Seqno <= n\n", after: "r.Hint.Seqno <= n+1\n",
+		breaks: "a held request waits for the delegate that it names",
+	},
+	{
+		name: "hold-never-released", file: "kv/hold.go",
+		before: "r.Hint.Seqno <= n\n", after: "r.Hint.Seqno < n\n",
+		breaks: "a held request is answered when its delegate has come",
+	},
+	{
+		name: "hold-aliases-datagram", file: "kv/hold.go",
+		before: "Msg: marshal.Clone(p.Msg)}", after: "Msg: p.Msg}",
+		breaks: "what is kept beyond a step shares no memory with its datagram",
+	},
+}
