@@ -34,6 +34,7 @@ type cluster struct {
 	nemesis nemesis
 	clients []*client.Client
 	loads   []workload
+	fill    *fill
 	journal bool
 
 	cancel context.CancelFunc
@@ -69,7 +70,12 @@ func (c *cluster) live(ctx context.Context) (err error) {
 		hosts = 3 + c.rng.IntN(3)
 	}
 	c.say("cluster %d: %d hosts, journals %v", c.number, hosts, c.journal)
-	defer func() { err = errors.Join(err, c.stop(err != nil)) }()
+	defer func() {
+		err = errors.Join(err, c.stop(err != nil))
+		if err == nil && c.journal {
+			err = verify(filepath.Join(c.dir, journals), c.score)
+		}
+	}()
 	if err := c.start(ctx, hosts); err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	}
 	args := []string{"--chunk", "16KiB"}
 	if c.journal {
-		args = append(args, "--journal", filepath.Join(c.dir, "journals"))
+		args = append(args, "--journal", filepath.Join(c.dir, journals))
 	}
 	c.nemesis = nemesis{
 		hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, disks: make([]*disk, hosts), score: c.score, fail: c.fail,
@@ -113,8 +119,10 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 		}
 		c.clients = append(c.clients, db)
 	}
-	c.loads = []workload{newRegisters(c.score), &movers{hosts: hosts}}
-	return nil
+	set, fill := newSets(), &fill{}
+	c.loads = []workload{newRegisters(c.score), &counters{}, bank{}, set, &scans{set, fill}, &movers{hosts: hosts}}
+	c.fill = fill
+	return errors.Join(fill.load(ctx, c.clients[0], fillEntries), bank{}.open(ctx, c.clients[0]))
 }
 
 func (c *cluster) heal(ctx context.Context) error {
@@ -182,6 +190,9 @@ func (c *cluster) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.fill.check(rest); err != nil {
+		return err
+	}
 	for name := range rest {
 		return violationf("the store holds %q, which nobody wrote", name)
 	}
@@ -220,5 +231,8 @@ func newCluster(o options, s *score, number int) (*cluster, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &cluster{options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number)))}, nil
+	return &cluster{
+		options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
+		journal: (o.seed+uint64(number))%2 == 0,
+	}, nil
 }

@@ -46,6 +46,8 @@ type speech struct {
 	line  []byte
 	ready chan struct{}
 	once  sync.Once
+	// wanted says that the process was ended; set before host.over is closed.
+	wanted bool
 }
 
 // Write appends to the log.
@@ -75,23 +77,23 @@ func (h *host) up() error {
 	if err != nil {
 		return err
 	}
-	h.said = &speech{file: file, ready: make(chan struct{})}
+	said := &speech{file: file, ready: make(chan struct{})}
 	cmd := exec.Command(h.kvd, h.args...)
-	cmd.Stderr, cmd.Stdout = h.said, h.said
+	cmd.Stderr, cmd.Stdout = said, said
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("start host %d: %w", h.id, err), file.Close())
 	}
 	over := make(chan struct{})
-	h.cmd, h.over, h.killing = cmd, over, false
+	h.cmd, h.said, h.over, h.killing = cmd, said, over, false
 	h.starts++
 	go func() {
 		err := cmd.Wait()
 		h.mu.Lock()
-		wanted := h.killing || h.frail
+		said.wanted = h.killing || h.frail
 		h.cmd = nil
 		h.mu.Unlock()
 		_ = file.Close()
-		if !wanted {
+		if !said.wanted {
 			h.died(violationf("host %d ended by itself: %v\n%s", h.id, err, h.tail()))
 		}
 		close(over)
@@ -99,7 +101,7 @@ func (h *host) up() error {
 	return nil
 }
 
-// ready waits until the process serves.
+// ready waits until the process serves, or another fault has ended it.
 func (h *host) ready(ctx context.Context) error {
 	h.mu.Lock()
 	said, over := h.said, h.over
@@ -108,6 +110,9 @@ func (h *host) ready(ctx context.Context) error {
 	case <-said.ready:
 		return nil
 	case <-over:
+		if said.wanted {
+			return nil
+		}
 		return violationf("host %d ended before it served\n%s", h.id, h.tail())
 	case <-ctx.Done():
 		return ctx.Err()

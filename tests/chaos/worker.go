@@ -29,12 +29,19 @@ type workload interface {
 	// of the client when there was none, and a violation.
 	step(ctx context.Context, w *worker) error
 	// check compares what is in the store, while nobody writes, with what clients
-	// were told. It takes the keys that belong to the workload.
+	// were told. It takes out the keys that belong to the workload.
 	check(rest contents) error
 }
 
 // contents are all entries, by their keys' names.
 type contents map[string]client.Entry
+
+// take removes and returns an entry.
+func (c contents) take(name string) (client.Entry, bool) {
+	e, found := c[name]
+	delete(c, name)
+	return e, found
+}
 
 // key spreads names evenly over the key space.
 func key(name string) []byte {

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ironkv/kv/client"
+)
+
+const (
+	// fillEntries of fillBytes each are what moves have to carry.
+	fillEntries = 8000
+	fillBytes   = 256
+	fillBatch   = 500
+	// fillTime is how long one batch may be tried again.
+	fillTime = time.Minute
+)
+
+// fill is entries that are written in the beginning, and then by nobody.
+type fill struct{ entries int }
+
+func (f *fill) count() int { return f.entries }
+
+func fillName(i int) string { return fmt.Sprintf("fill/%d", i) }
+
+func fillValue(i int) []byte {
+	return []byte(strings.Repeat(fmt.Sprintf("%08x", uint32(i)*0x9e3779b1), fillBytes/8))
+}
+
+// load writes entries until there are n.
+func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	defer cancel()
+	for f.entries < n {
+		b := db.Batch()
+		until := min(n, f.entries+fillBatch)
+		for i := f.entries; i < until; i++ {
+			b.Put(key(fillName(i)), fillValue(i))
+		}
+		for _, r := range b.Do(ctx) {
+			if r.Err != nil {
+				return violationf("with every host up and no fault at all, a write fails: %v", r.Err)
+			}
+		}
+		f.entries = until
+	}
+	return nil
+}
+
+// drop deletes entries until there are n.
+func (f *fill) drop(ctx context.Context, db *client.Client, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	defer cancel()
+	for f.entries > n {
+		b := db.Batch()
+		until := max(n, f.entries-fillBatch)
+		for i := until; i < f.entries; i++ {
+			b.Delete(key(fillName(i)))
+		}
+		for _, r := range b.Do(ctx) {
+			if r.Err != nil {
+				return violationf("with every host up and no fault at all, a deletion fails: %v", r.Err)
+			}
+		}
+		f.entries = until
+	}
+	return nil
+}
+
+// check compares all entries.
+func (f *fill) check(rest contents) error {
+	var errs []error
+	for i := range f.entries {
+		e, found := rest.take(fillName(i))
+		if !found || string(e.Value) != string(fillValue(i)) {
+			errs = append(errs, fmt.Errorf("%s is %.20q (found: %v)", fillName(i), e.Value, found))
+		}
+	}
+	if len(errs) > 0 {
+		return violationf("%d of %d entries that nobody wrote are not as they were: %v", len(errs), f.entries, errors.Join(errs[:min(len(errs), 10)]...))
+	}
+	return nil
+}
