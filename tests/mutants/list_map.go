@@ -122,5 +122,3 @@ var mapMutants = []mutant{
 		breaks: "what two ranges share begins at the later start",
 	},
 }
-
-var storeMutants, serverMutants, udpMutants, clientMutants []mutant

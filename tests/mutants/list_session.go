@@ -150,7 +150,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "full-disk-takes-writes", file: "kv/request.go",
-		before: "if !m.Delete && h.room < h.cfg.Limits.ReserveBytes {", after: "if false {",
+		before: "h.room < h.cfg.Limits.ReserveBytes", after: "false && h.room < h.cfg.Limits.ReserveBytes",
 		breaks: "a full disk keeps its reserve for deletions and deliveries",
 	},
 	{

@@ -1,0 +1,85 @@
+package main
+
+// clientMutants are faults of the client and of its audit.
+var clientMutants = []mutant{
+	{
+		name: "audit-acked-not-compared", file: "kv/client/cut.go",
+		before: "			if received < ci.peers[j].Acked {\n", after: "			if false {\n",
+		breaks: "cuts fit together only where acked <= received",
+	},
+	{
+		name: "audit-sent-not-compared", file: "kv/client/cut.go",
+		before: "			if received > ci.peers[j].Sent {\n", after: "			if false {\n",
+		breaks: "and where received <= sent",
+	},
+	{
+		name: "audit-counts-received", file: "kv/client/cut.go",
+		before: "if to != nil && f.Seqno > to.peers[c.host].Received {", after: "if to != nil {",
+		breaks: "a delegate that was received claims nothing any more",
+	},
+	{
+		name: "audit-ignores-flight", file: "kv/client/cut.go",
+		before: "if to != nil && f.Seqno > to.peers[c.host].Received {", after: "if false {",
+		breaks: "a delegate in flight owns its range",
+	},
+	{
+		name: "audit-overlap-not-seen", file: "kv/client/cut.go",
+		before: "		if claims[i].Range.From.Less(claims[i-1].Range.Until) {\n", after: "		if claims[i].Range == claims[i-1].Range {\n",
+		breaks: "two owners of a key are found, whatever their ranges",
+	},
+	{
+		name: "audit-end-not-seen", file: "kv/client/cut.go",
+		before: "!at.IsPosInf()\n}", after: "false\n}",
+		breaks: "keys at the end that nobody owns are found",
+	},
+	{
+		name: "audit-incarnations-ignored", file: "kv/client/cut.go",
+		before: "if i != j && (!met || p.PeerIncarnation != cuts[j].incarnation) {", after: "if i != j && !met {",
+		breaks: "numbers of another life say nothing",
+	},
+	{
+		name: "audit-mixes-cuts", file: "kv/client/cut.go",
+		before: " || o.cut != 0 && m.Cut != o.cut {", after: " {",
+		breaks: "pages of two cuts are not put together",
+	},
+	{
+		name: "client-repeats-under-new-number", file: "kv/client/engine.go",
+		before: "	o.host.silent++\n	if o.sent", after: "	o.host.silent++\n	if o.kind.numbered() {\n		o.session.closeNumber(o.number)\n		e.number(now, o)\n		return\n	}\n	if o.sent",
+		breaks: "an unanswered write is repeated under its own number",
+	},
+	{
+		name: "client-write-takes-detour", file: "kv/client/engine.go",
+		before: "o.refusals == 0 && !o.kind.numbered() && o.target == 0", after: "o.refusals == 0 && o.target == 0",
+		breaks: "an unanswered write is repeated at the same host",
+	},
+	{
+		name: "client-refusal-closes-number", file: "kv/client/receive.go",
+		before: "		o.refusals++\n		o.refusal = m.Reason\n		o.due", after: "		o.refusals++\n		o.refusal = m.Reason\n		e.leave(now, o)\n		e.placeAt(now, o, h)\n		o.due",
+		breaks: "a refused write keeps its number",
+	},
+	{
+		name: "client-floor-runs-ahead", file: "kv/client/session.go",
+		before: "for s.floor < s.next && s.writes[s.floor] == nil {", after: "for s.floor < s.next {",
+		breaks: "the floor stays below every unanswered number",
+	},
+	{
+		name: "client-window-off-by-one", file: "kv/client/session.go",
+		before: "return s.next < s.floor+s.window }", after: "return s.next <= s.floor+s.window }",
+		breaks: "numbers stay within the window",
+	},
+	{
+		name: "client-outcome-claimed", file: "kv/client/op.go",
+		before: "return o.kind.numbered() && (o.lost != 0 || o.state == opSent && o.sent > 0)", after: "return o.kind.numbered() && o.lost != 0",
+		breaks: "a write that may have been executed is told as of unknown outcome",
+	},
+	{
+		name: "client-answer-of-any-kind", file: "kv/client/receive.go",
+		before: "	if o == nil || o.kind != kind {\n", after: "	if o == nil {\n",
+		breaks: "an answer ends the request that it answers",
+	},
+	{
+		name: "client-hint-for-anybody", file: "kv/client/session.go",
+		before: "		if h.owner == owner && h.rng.Contains(key) {\n", after: "		if h.rng.Contains(key) {\n",
+		breaks: "a hint is shown to the host that it is about",
+	},
+}

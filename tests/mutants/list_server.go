@@ -1,0 +1,105 @@
+package main
+
+// serverMutants are faults of the loop: receive, step, commit, observe, send.
+var serverMutants = []mutant{
+	{
+		name: "sends-before-commit", file: "kv/server/loop.go",
+		before: "	if l.out.pending == nil && l.pipeline.idle() {\n", after: "	if l.pipeline.idle() {\n",
+		breaks: "nothing leaves before the sync of the batch that says it",
+	},
+	{
+		name: "overtakes-earlier-batch", file: "kv/server/loop.go",
+		before: "	if l.out.pending == nil && l.pipeline.idle() {\n", after: "	if l.out.pending == nil {\n",
+		breaks: "no acknowledgement and no reply to a read leaves before an earlier batch is synced",
+	},
+	{
+		name: "commit-error-ignored", file: "kv/server/loop.go",
+		before: "		return fmt.Errorf(\"commit a batch: %w\", err)\n", after: "		l.stats.Batches--\n",
+		breaks: "a host whose store fails stops", hangs: true,
+	},
+	{
+		name: "halt-ignored", file: "kv/server/loop.go",
+		before: "	if l.effects.Halt != nil {\n", after: "	if false && l.effects.Halt != nil {\n",
+		breaks: "a host that must stop says nothing any more", hangs: true,
+	},
+	{
+		name: "journal-after-commit", file: "kv/server/loop.go",
+		before: "		return fmt.Errorf(\"write the journal: %w\", err)\n", after: "		l.stats.Batches--\n",
+		breaks: "nothing is committed that the journal does not have", hangs: true,
+	},
+	{
+		name: "clock-read-per-step", file: "kv/server/loop.go",
+		before: "	l.machine.Step(now, in, &l.effects)\n", after: "	l.machine.Step(l.watch.now(), in, &l.effects)\n",
+		breaks: "the clock is read once, between receiving and sending",
+	},
+	{
+		name: "timers-starve-receiving", file: "kv/server/loop.go",
+		before: "	for range maxTimerSteps {\n", after: "	for range 1 << 16 {\n",
+		breaks: "timers leave time to receive",
+	},
+	{
+		name: "batch-unbounded", file: "kv/server/loop.go",
+		before: "	for range maxBatchSteps {\n", after: "	for {\n",
+		breaks: "the bound of a batch",
+	},
+	{
+		name: "peers-sent-once", file: "kv/server/loop.go",
+		before: "l.out.add(l.members.addressOf(p.Dst.Host), p.Msg, udp.Reliable)", after: "l.out.add(l.members.addressOf(p.Dst.Host), p.Msg, udp.Once)",
+		breaks: "hosts are sent what they are sent with acknowledged fragments",
+	},
+	{
+		name: "failed-batch-sent", file: "kv/server/pipeline.go",
+		before: "			p.muted.Store(true)\n			p.failed", after: "			p.failed",
+		breaks: "after a failed sync nothing leaves by any way", by: "./kv/server",
+	},
+	{
+		name: "batches-after-failure-sent", file: "kv/server/pipeline.go",
+		before: "		if p.failed.Load() == nil {\n", after: "		if true {\n",
+		breaks: "a batch behind a failed sync is not sent",
+	},
+	{
+		name: "sync-error-ignored", file: "kv/server/pipeline.go",
+		before: "		return errors.Join(ErrSync, err)\n", after: "		_ = ErrSync\n",
+		breaks: "a host whose sync fails stops", hangs: true,
+	},
+	{
+		name: "close-lets-out", file: "kv/server/pipeline.go",
+		before: "	if p.muted.Load() || len(o.list) == 0 {\n", after: "	if len(o.list) == 0 {\n",
+		breaks: "a server that was closed says nothing any more",
+	},
+	{
+		name: "address-proves-nothing", file: "kv/server/receive.go",
+		before: "	if id := l.members.idOf(a.src); id != 0 {\n", after: "	if id := l.members.idOf(a.src); id != 0 && id != l.me+1 {\n",
+		breaks: "a host is known by its address",
+	},
+	{
+		name: "overload-not-shed", file: "kv/server/receive.go",
+		before: "if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {", after: "if false {",
+		breaks: "what waited for too long is refused",
+	},
+	{
+		name: "overload-sheds-orders", file: "kv/server/receive.go",
+		before: "	return marshal.RequestHeader{}, false\n", after: "	return marshal.RequestHeader{}, true\n",
+		breaks: "orders and questions get through an overload",
+	},
+	{
+		name: "backlog-unbounded", file: "kv/server/receive.go",
+		before: "n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {", after: "n >= busyDatagrams {",
+		breaks: "the bound of messages that wait", hangs: true,
+	},
+	{
+		name: "inbox-moves-wrong-bytes", file: "kv/server/inbox.go",
+		before: "		b.list[i].start -= cut\n", after: "		b.list[i].start -= min(cut, b.list[i].start-1)\n",
+		breaks: "a message keeps its bytes while it waits",
+	},
+	{
+		name: "first-records-not-committed", file: "kv/server/server.go",
+		before: "	if fresh {\n		if err := commitNow", after: "	if false {\n		if err := commitNow",
+		breaks: "an incarnation is durable before anybody hears of it",
+	},
+	{
+		name: "insecure-address-taken", file: "kv/server/members.go",
+		before: "		if !addr.Addr().IsLoopback() {\n", after: "		if false {\n",
+		breaks: "without --insecure nobody beyond this machine reaches a host",
+	},
+}

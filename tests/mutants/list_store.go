@@ -1,0 +1,145 @@
+package main
+
+// storeMutants are faults of what a host keeps, in memory and on the disk.
+var storeMutants = []mutant{
+	{
+		name: "sync-dropped", file: "kv/store/disk.go",
+		before: "d.db.ApplyNoSyncWait(batch, pebble.Sync)", after: "d.db.Apply(batch, pebble.NoSync)",
+		breaks: "what is committed survives the loss of everything that was not synced",
+	},
+	{
+		name: "sync-not-awaited", file: "kv/store/disk.go",
+		before: "	err := p.batch.SyncWait()\n", after: "	var err error\n",
+		breaks: "a commit is done when its sync is",
+	},
+	{
+		name: "sync-failure-not-told", file: "kv/store/disk.go",
+		before: "	if fault := p.fault.err(); fault != nil {\n		return fmt.Errorf(\"sync of step %d: %w\", p.step, fault)\n	}\n", after: "",
+		breaks: "a failed sync is told to whoever waits for it",
+	},
+	{
+		name: "commit-without-table", file: "kv/store/disk.go",
+		before: "		if err := d.records.Apply(d.table, nil); err != nil {\n			return nil, d.fail(\"commit\", err)\n		}\n", after: "",
+		breaks: "entries and records are committed together",
+	},
+	{
+		name: "commit-of-table-alone", file: "kv/store/disk.go",
+		before: "	if d.table.Empty() && d.records.Empty() {\n", after: "	if d.records.Empty() {\n",
+		breaks: "a batch that changes entries only is committed, too",
+	},
+	{
+		name: "counters-not-committed", file: "kv/store/disk.go",
+		before: "	d.setRecord(append(d.key[:0], prefixCounters), appendCounters(d.value[:0], c))\n", after: "",
+		breaks: "the clock is committed with every batch",
+	},
+	{
+		name: "commit-after-failure", file: "kv/store/disk.go",
+		before: "	if err := d.fault.err(); err != nil {\n		return nil, fmt.Errorf(\"commit of step %d: %w\", c.Step, err)\n	}\n	if d.table.Empty()",
+		after:  "	if d.table.Empty()",
+		breaks: "a store that has failed once takes nothing any more",
+	},
+	{
+		name: "lock-not-needed", file: "kv/store/disk.go",
+		before: "	if err != nil {\n		return nil, fmt.Errorf(\"%w: %s is open in another process, or",
+		after:  "	if err != nil && lock != nil {\n		return nil, fmt.Errorf(\"%w: %s is open in another process, or",
+		breaks: "a directory is open once",
+	},
+	{
+		name: "disk-reads-behind-batch", file: "kv/store/disk_table.go",
+		before: "	d.key = appendEntryKey(d.key[:0], string(key))\n	reader := pebble.Reader(d.db)\n	if !d.table.Empty() {",
+		after:  "	d.key = appendEntryKey(d.key[:0], string(key))\n	reader := pebble.Reader(d.db)\n	if false {",
+		breaks: "a step reads what the steps before it in the batch wrote",
+	},
+	{
+		name: "disk-scans-behind-batch", file: "kv/store/disk_table.go",
+		before: "	from, until := entryBounds(r)\n	reader := pebble.Reader(d.db)\n	if !d.table.Empty() {",
+		after:  "	from, until := entryBounds(r)\n	reader := pebble.Reader(d.db)\n	if false {",
+		breaks: "so does a scan",
+	},
+	{
+		name: "disk-removes-too-few", file: "kv/store/disk_table.go",
+		before: "	if len(doomed) == rangeDeleteKeys {\n", after: "	if len(doomed) > rangeDeleteKeys {\n",
+		breaks: "all of a range is removed, however many entries it has",
+	},
+	{
+		name: "disk-boundary-kept", file: "kv/store/disk_records.go",
+		before: "		d.dropRecord(appendOwnerKey(d.key[:0], at))\n", after: "",
+		breaks: "a boundary that is swallowed leaves the disk",
+	},
+	{
+		name: "disk-until-not-written", file: "kv/store/disk_records.go",
+		before: "append(swallowed, r.From, r.Until)", after: "append(swallowed, r.From)",
+		breaks: "the boundary at the end of an assigned range is written",
+	},
+	{
+		name: "disk-swallowed-forgotten", file: "kv/store/disk_records.go",
+		before: "			swallowed = append(swallowed, piece.From)\n", after: "			_ = swallowed\n",
+		breaks: "the boundaries within an assigned range go",
+	},
+	{
+		name: "disk-last-delegate-kept", file: "kv/store/disk_records.go",
+		before: "seqno <= last; seqno++ {", after: "seqno < last; seqno++ {",
+		breaks: "an acknowledged delegate leaves the disk",
+	},
+	{
+		name: "disk-many-delegates-kept", file: "kv/store/disk_records.go",
+		before: "appendDelegateKey(nil, to, last+1))", after: "appendDelegateKey(nil, to, last))",
+		breaks: "so do many at once",
+	},
+	{
+		name: "disk-answers-of-closed-kept", file: "kv/store/disk_records.go",
+		before: "	d.dropRecords(appendAnswerKey(nil, id, 0), appendAnswerKey(nil, id, d.slots))\n", after: "",
+		breaks: "a closed session leaves nothing on the disk",
+	},
+	{
+		name: "disk-window-not-widened", file: "kv/store/disk_records.go",
+		before: "	if d.slots >= window {\n		return nil\n	}\n", after: "	if d.slots > 0 {\n		return nil\n	}\n",
+		breaks: "answers keep their places where a window grows",
+	},
+	{
+		name: "disk-missing-delegate", file: "kv/store/disk_records.go",
+		before: "seqno != want {", after: "seqno < want {",
+		breaks: "a directory from which a delegate is missing is not opened",
+	},
+	{
+		name: "entry-bound-included", file: "kv/store/keys.go",
+		before: "		return from, appendEntryKey(nil, string(key))\n", after: "		return from, append(appendEntryKey(nil, string(key)), 0)\n",
+		breaks: "a range of entries does not contain its end",
+	},
+	{
+		name: "codec-acked-received", file: "kv/store/codec.go",
+		before: "Acked: r.u64(), Received: r.u64()}", after: "Received: r.u64(), Acked: r.u64()}",
+		breaks: "a record is read as it was written",
+	},
+	{
+		name: "load-floor-of-last", file: "kv/store/load.go",
+		before: "s.Floor = max(s.Floor, a.floor)", after: "s.Floor = a.floor",
+		breaks: "a session's floor is the highest that an answer carries",
+	},
+	{
+		name: "load-answers-below-floor", file: "kv/store/load.go",
+		before: "			if a.number >= s.Floor {\n", after: "			if a.number > s.Floor {\n",
+		breaks: "the answer at the floor is kept",
+	},
+	{
+		name: "memory-clone-shares", file: "kv/store/memory.go",
+		before: "	m.owned = false\n	c := *m\n", after: "	c := *m\n",
+		breaks: "a clone and its original do not see each other's changes",
+	},
+	{
+		name: "memory-crash-keeps", file: "kv/store/memory.go",
+		before: "	m.now, m.owned, m.dirty = m.saved, false, false\n", after: "	m.dirty = false\n",
+		breaks: "a crash loses what was not committed: else the simulator proves nothing",
+	},
+	{
+		name: "memory-room-not-returned", file: "kv/store/memory.go",
+		before: "		w.used -= old.size()\n", after: "		_ = old\n",
+		breaks: "what is overwritten takes no room any more",
+	},
+	{
+		name: "fence-syncs-after-failure", file: "kv/store/fence.go",
+		before: "	if err := f.fence.down.err(); err != nil {\n		return err\n	}\n	if err := do(); err != nil {\n		return f.fence.fail(\"sync\"",
+		after:  "	if err := do(); err != nil {\n		return f.fence.fail(\"sync\"",
+		breaks: "no sync is tried again after one has failed",
+	},
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The list fits the code: each text is there once.
+func TestListFitsTheCode(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkList(root, all()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(all()); n < 70 {
+		t.Errorf("%d mutants, want 70 or more", n)
+	}
+}
+
+// A list that does not fit is told, not run.
+func TestFaultsOfTheList(t *testing.T) {
+	good := mutant{name: "a", file: "check_test.txt", before: "once", after: "never", breaks: "it"}
+	root := t.TempDir()
+	write(t, filepath.Join(root, "kv", "a.go"), "once twice twice")
+	good.file = "kv/a.go"
+	for name, change := range map[string]func(m *mutant){
+		"not there":    func(m *mutant) { m.before = "nowhere" },
+		"there twice":  func(m *mutant) { m.before = "twice" },
+		"no file":      func(m *mutant) { m.file = "kv/b.go" },
+		"no reason":    func(m *mutant) { m.breaks = "" },
+		"no change":    func(m *mutant) { m.after = m.before },
+		"no check":     func(m *mutant) { m.file = "a.go" },
+		"not the name": func(m *mutant) { m.name = "" },
+	} {
+		bad := good
+		change(&bad)
+		if name == "no check" {
+			write(t, filepath.Join(root, "a.go"), "once")
+		}
+		if checkList(root, []mutant{bad}) == nil {
+			t.Errorf("%s: the list passes", name)
+		}
+	}
+	if err := checkList(root, []mutant{good}); err != nil {
+		t.Error(err)
+	}
+	if checkList(root, []mutant{good, good}) == nil {
+		t.Error("two of one name: the list passes")
+	}
+}
+
+// Parts are disjoint and make up the whole.
+func TestParts(t *testing.T) {
+	seen := map[string]int{}
+	for _, part := range []string{"1/3", "2/3", "3/3"} {
+		list, err := choose(all(), "", part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			seen[m.name]++
+		}
+	}
+	if len(seen) != len(all()) {
+		t.Errorf("three thirds have %d mutants of %d", len(seen), len(all()))
+	}
+	for name, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is in %d parts", name, n)
+		}
+	}
+	for _, part := range []string{"0/3", "4/3", "x", "1/0"} {
+		if _, err := choose(all(), "", part); err == nil {
+			t.Errorf("-part %s is taken", part)
+		}
+	}
+}
+
+// What a check prints is told by its name.
+func TestFound(t *testing.T) {
+	for _, c := range []struct{ check, out, want string }{
+		{"sim", "2 runs, 41 steps of hosts\n\nsafety: Refinement: step 1 of host 1, a timer, Chunk: not a step of the protocol: Set is not enabled: x\n", "safety: Refinement: … Set is not enabled: x"},
+		{"explore", "== crash\nVIOLATION: two owners of a\n", "VIOLATION: two owners of a"},
+		{"./kv", "--- FAIL: TestA (0.0s)\n    --- FAIL: TestA/b (0.0s)\nFAIL\n", "TestA/b"},
+		{"./kv", "panic: MapComplete\n\ngoroutine 1\n", "panic: MapComplete"},
+		{"./kv", "", "exit status 1"},
+	} {
+		if got := found(c.check, c.out, errExit{}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.check, got, c.want)
+		}
+	}
+}
+
+type errExit struct{}
+
+func (errExit) Error() string { return "exit status 1" }
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

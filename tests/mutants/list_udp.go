@@ -1,0 +1,140 @@
+package main
+
+// udpMutants are faults of datagrams, fragments and messages' bytes.
+var udpMutants = []mutant{
+	{
+		name: "fragments-across-runs", file: "udp/reassembly.go",
+		before: "		if a.id == id && a.nonce == nonce {\n", after: "		if a.id == id {\n",
+		breaks: "fragments of two runs of a sender are not joined",
+	},
+	{
+		name: "fragments-across-transmissions", file: "udp/reassembly.go",
+		before: "		if a.id == id && a.nonce == nonce {\n", after: "		if a.nonce == nonce {\n",
+		breaks: "fragments of two transmissions are not joined",
+	},
+	{
+		name: "contradiction-taken", file: "udp/reassembly.go",
+		before: "	if a.total != f.total || a.sum != f.sum {\n", after: "	if a.total != f.total {\n",
+		breaks: "fragments that disagree about their message are not joined",
+	},
+	{
+		name: "message-checksum-ignored", file: "udp/reassembly.go",
+		before: "	if checksum(a.buf) != a.sum {\n", after: "	if false {\n",
+		breaks: "a message is delivered as it was sent, or not at all",
+	},
+	{
+		name: "whole-checksum-ignored", file: "udp/reassembly.go",
+		before: "	if checksum(f.data) != f.sum {\n", after: "	if false {\n",
+		breaks: "so is one of a single fragment",
+	},
+	{
+		name: "finished-delivered-again", file: "udp/reassembly.go",
+		before: "	e.finish(a.id)\n", after: "",
+		breaks: "a duplicate of a finished transmission is not delivered again",
+	},
+	{
+		name: "duplicate-fragment-not-acked", file: "udp/reassembly.go",
+		before: "		t.acknowledge(p, nonce, f.id)\n		return\n	case idFresh:", after: "		return\n	case idFresh:",
+		breaks: "a finished transmission is acknowledged again, for the first time may be lost",
+	},
+	{
+		name: "stranger-fills-memory", file: "udp/reassembly.go",
+		before: "	for r.used+charge > r.limit {\n", after: "	for false {\n",
+		breaks: "the memory for unfinished messages is bounded",
+	},
+	{
+		name: "memory-not-given-back", file: "udp/reassembly.go",
+		before: "	r.used -= a.charge\n", after: "",
+		breaks: "what is dropped takes no memory any more",
+	},
+	{
+		name: "assemblies-never-expire", file: "udp/reassembly.go",
+		before: "r.last != nil && now-r.last.touchedAt >= assemblyAge {", after: "false {",
+		breaks: "what is never finished is given up",
+	},
+	{
+		name: "datagram-checksum-ignored", file: "udp/wire.go",
+		before: "case binary.LittleEndian.Uint32(b[sumOffset:]) != checksum(b[sumEnd:]):", after: "case false:",
+		breaks: "a damaged datagram has no effect",
+	},
+	{
+		name: "fragment-beyond-its-message", file: "udp/wire.go",
+		before: "if uint64(offset)+uint64(len(f.data)) > uint64(total) || len(f.data) == 0 && total != 0 {", after: "if len(f.data) == 0 && total != 0 {",
+		breaks: "a fragment lies within its message",
+	},
+	{
+		name: "ack-of-another-run", file: "udp/ack.go",
+		before: "	if f.nonce != t.cfg.Nonce || !found {\n", after: "	if !found {\n",
+		breaks: "an acknowledgement for an earlier run ends nothing of this one",
+	},
+	{
+		name: "ack-of-part-ends-all", file: "udp/ack.go",
+		before: "	if f.ranges == 0 {\n		for j", after: "	if f.ranges <= 1 {\n		for j",
+		breaks: "a transmission is kept until all of it is acknowledged",
+	},
+	{
+		name: "lost-not-repeated", file: "udp/ack.go",
+		before: "	p.win.inFlight -= p.weight(fl.tr, fl.index)\n	p.lost.push(fl)\n", after: "	p.win.inFlight -= p.weight(fl.tr, fl.index)\n",
+		breaks: "a lost fragment is sent again",
+	},
+	{
+		name: "never-gives-up", file: "udp/ack.go",
+		before: "		if !silent && !refused {\n", after: "		if true {\n",
+		breaks: "a transmission to a silent destination is given up",
+	},
+	{
+		name: "id-window-not-cleared", file: "udp/epoch.go",
+		before: "			e.bits[w%words] = 0\n", after: "			_ = e.bits[w%words]\n",
+		breaks: "an id that comes round is not taken for one that is finished",
+	},
+	{
+		name: "span-overlap-taken", file: "udp/span.go",
+		before: "		if list[next].from < s.to {\n", after: "		if false {\n",
+		breaks: "bytes that were there are not counted twice",
+	},
+	{
+		name: "window-grows-unpaid", file: "udp/window.go",
+		before: "	w.size = w.threshold\n	w.partial = 0\n", after: "	w.partial = 0\n",
+		breaks: "a loss halves the window",
+	},
+	{
+		name: "stranger-amplified", file: "udp/transport.go",
+		before: "		if cost > p.credit {\n", after: "		if false {\n",
+		breaks: "a stranger gets no more bytes than he sent",
+	},
+	{
+		name: "ids-begin-anew", file: "udp/peer.go",
+		before: "	t.idFloor = max(t.idFloor, p.nextID)\n", after: "",
+		breaks: "no transmission id is used twice in a run",
+	},
+	{
+		name: "marshal-number-not-canonical", file: "marshal/reader.go",
+		before: "	if v < least {\n", after: "	if false {\n",
+		breaks: "a message has one encoding",
+	},
+	{
+		name: "marshal-list-believed", file: "marshal/reader.go",
+		before: "	case items*minBytes > len(r.b)-r.i:\n", after: "	case false:\n",
+		breaks: "no memory is taken for items that cannot come",
+	},
+	{
+		name: "marshal-trailing-bytes", file: "marshal/decode.go",
+		before: "	if r.fault == FaultNone && r.i == len(r.b) {\n", after: "	if r.fault == FaultNone {\n",
+		breaks: "nothing follows a message",
+	},
+	{
+		name: "marshal-long-key", file: "marshal/request.go",
+		before: "	m.Hint = r.hint()\n	m.Key = r.key(\"key\", MaxKeyBytes)\n	m.Delete", after: "	m.Hint = r.hint()\n	m.Key = r.key(\"key\", MaxValueBytes)\n	m.Delete",
+		breaks: "the limit of keys",
+	},
+	{
+		name: "marshal-clone-shares", file: "marshal/request.go",
+		before: "	c.Value = bytes.Clone(m.Value)\n", after: "",
+		breaks: "a clone shares no memory with a datagram",
+	},
+	{
+		name: "marshal-empty-range-delegated", file: "marshal/part.go",
+		before: "	if s.Empty() && r.fault == FaultNone {\n", after: "	if false {\n",
+		breaks: "no delegate of an empty range is decoded",
+	},
+}
