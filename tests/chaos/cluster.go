@@ -100,8 +100,11 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	if c.journal {
 		args = append(args, "--journal", filepath.Join(c.dir, journals))
 	}
-	c.nemesis = nemesis{
-		hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, disks: make([]*disk, hosts), score: c.score, fail: c.fail,
+	c.nemesis = nemesis{hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, score: c.score, fail: c.fail}
+	if id := 1 + c.rng.IntN(hosts); c.rng.IntN(2) == 0 {
+		if err := c.smallDisk(id); err != nil {
+			return err
+		}
 	}
 	if err := c.heal(ctx); err != nil {
 		return err
@@ -125,6 +128,19 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	return errors.Join(fill.load(ctx, c.clients[0], fillEntries), bank{}.open(ctx, c.clients[0]))
 }
 
+// smallDisk gives a host a disk that can be filled, where that is possible.
+func (c *cluster) smallDisk(id int) error {
+	d, err := newDisk(id, filepath.Join(c.dir, "small-disk"))
+	if err != nil {
+		c.say("no full disks: %v", err)
+		return nil
+	}
+	c.nemesis.disk = d
+	h := c.nemesis.hosts[id-1]
+	h.args = append(h.args, "--data", d.data())
+	return nil
+}
+
 func (c *cluster) heal(ctx context.Context) error {
 	defer c.score.begin("healing")()
 	return c.nemesis.heal(ctx)
@@ -133,7 +149,11 @@ func (c *cluster) heal(ctx context.Context) error {
 // round lets everybody work while the nemesis strikes, heals everything, and
 // looks at what is there.
 func (c *cluster) round(ctx context.Context, round int) error {
-	plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed())
+	allow := c.allowed()
+	if c.nemesis.disk != nil {
+		allow.processes = append(allow.processes, kindDisk)
+	}
+	plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, allow)
 	c.say("cluster %d, round %d of %d:", c.number, round+1, c.rounds)
 	printPlan(c.out, plan)
 	stop := make(chan struct{})
@@ -162,7 +182,13 @@ func (c *cluster) round(ctx context.Context, round int) error {
 		return errors.Join(err, ctx.Err())
 	}
 	c.score.rounds++
-	return c.look(ctx)
+	if err := c.look(ctx); err != nil {
+		return err
+	}
+	for _, h := range c.nemesis.hosts {
+		h.sturdy()
+	}
+	return nil
 }
 
 // look checks a cluster at rest.
@@ -211,11 +237,15 @@ func (c *cluster) stop(failed bool) error {
 		if failed {
 			s = syscall.SIGKILL
 		}
+		h.sturdy()
 		h.signal(syscall.SIGCONT)
 		errs = append(errs, h.end(s))
 	}
 	if c.nemesis.relay != nil {
 		errs = append(errs, c.nemesis.relay.close())
+	}
+	if c.nemesis.disk != nil {
+		errs = append(errs, c.nemesis.disk.close(failed))
 	}
 	return errors.Join(errs...)
 }

@@ -12,22 +12,37 @@ import (
 // diskBytes is the size of the small disk that one host of some clusters has.
 const diskBytes = 192 << 20
 
-// A disk is a small file system that can be filled up.
-type disk struct{ dir string }
+// A disk is a small file system that can be filled up, for the data of one host.
+type disk struct {
+	host int
+	dir  string // where it is mounted
+}
 
-// newDisk mounts a small file system on dir, which it makes. It needs the
+// newDisk mounts a small file system in dir, which it makes. It needs the
 // privilege to mount.
-func newDisk(dir string) (*disk, error) {
+func newDisk(host int, dir string) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	if err := mount(dir, diskBytes); err != nil {
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
-	return &disk{dir}, nil
+	return &disk{host, dir}, nil
 }
 
-func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast-of-chaos") }
+// data is the host's directory.
+func (d *disk) data() string { return filepath.Join(d.dir, "data") }
+
+func (d *disk) ballast() string { return filepath.Join(d.dir, "filled-up") }
+
+// close unmounts it; what is on it is kept in dir if that is wanted.
+func (d *disk) close(keep bool) error {
+	var err error
+	if keep {
+		err = os.CopyFS(d.dir+"-kept", os.DirFS(d.dir))
+	}
+	return errors.Join(err, unmount(d.dir))
+}
 
 // fill leaves so many bytes of room.
 func (d *disk) fill(leave uint64) error {
@@ -64,19 +79,14 @@ func (d *disk) free() error {
 	return nil
 }
 
-// fill fills the disk of one host, for a time; a host may end by itself then.
+// fill fills the disk for a time; its host may end by itself then.
 func (n *nemesis) fill(ctx context.Context, f fault) {
-	id := f.hosts[0]
-	d := n.disks[id-1]
-	if d == nil {
-		return
-	}
-	n.hosts[id-1].weaken()
-	if err := d.fill(0); err != nil {
+	n.hosts[n.disk.host-1].weaken()
+	if err := n.disk.fill(f.leave); err != nil {
 		n.fail(err)
 	}
 	wait(ctx, f.last)
-	if err := d.free(); err != nil {
+	if err := n.disk.free(); err != nil {
 		n.fail(err)
 	}
 }

@@ -19,6 +19,10 @@ const (
 	stopTime = 20 * time.Second
 	// readyTime is how long a host may take to serve again, once all others do.
 	readyTime = 30 * time.Second
+	// retryTime is when a host that ended on a full disk is started again.
+	retryTime = 200 * time.Millisecond
+	// fullDisk is what such a host says.
+	fullDisk = "disk full"
 	// tailBytes is how much of a host's log stands in an error.
 	tailBytes = 2 << 10
 )
@@ -36,7 +40,8 @@ type host struct {
 	said    *speech
 	over    chan struct{} // closed when cmd has ended
 	killing bool          // the end is wanted
-	frail   bool          // it may end by itself: its disk is full
+	frail   bool          // its disk was full: it may end by itself, and is started again
+	retry   *time.Timer   // of that
 	starts  int
 }
 
@@ -89,8 +94,11 @@ func (h *host) up() error {
 	go func() {
 		err := cmd.Wait()
 		h.mu.Lock()
-		said.wanted = h.killing || h.frail
+		said.wanted = h.killing || h.frail && strings.Contains(h.tail(), fullDisk)
 		h.cmd = nil
+		if said.wanted && !h.killing {
+			h.retry = time.AfterFunc(retryTime, h.again)
+		}
 		h.mu.Unlock()
 		_ = file.Close()
 		if !said.wanted {
@@ -195,13 +203,29 @@ func newHosts(kvd, dir string, r *relay, died func(error), args ...string) []*ho
 	return list
 }
 
-// weaken says that the process may end by itself from now on, sturdy that it may
-// not any more.
+// weaken says that the process may end by itself because its disk is full, and
+// is to be started again; sturdy that it may not any more.
 func (h *host) weaken() { h.setFrail(true) }
 func (h *host) sturdy() { h.setFrail(false) }
+
+// again starts the process again, unless nobody wants that any more.
+func (h *host) again() {
+	h.mu.Lock()
+	frail := h.frail
+	h.mu.Unlock()
+	if !frail {
+		return
+	}
+	if err := h.up(); err != nil {
+		h.died(err)
+	}
+}
 
 func (h *host) setFrail(frail bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.frail = frail
+	if !frail && h.retry != nil {
+		h.retry.Stop()
+	}
 }

@@ -20,6 +20,7 @@ type fault struct {
 	hosts    []int
 	wires    []wire
 	weather  weather
+	leave    uint64 // how many bytes of a disk are not filled
 }
 
 // Kinds of faults to processes. Those of the network are named in drawWeather.
@@ -48,7 +49,7 @@ func (f fault) String() string {
 	}{
 		{"loss", 100 * r.Drop, "%"}, {"twice", 100 * r.Duplicate, "%"}, {"reordered", 100 * r.Reorder, "%"},
 		{"by", 1e3 * r.ReorderBy.Seconds(), "ms"}, {"delay", 1e3 * r.Delay.Seconds(), "ms"},
-		{"jitter", 1e3 * r.Jitter.Seconds(), "ms"}, {"mtu", float64(r.MTU), "B"}, {"rate", float64(r.bps), "B/s"},
+		{"jitter", 1e3 * r.Jitter.Seconds(), "ms"}, {"mtu", float64(r.MTU), "B"}, {"rate", float64(r.bps), "B/s"}, {"leaving", float64(f.leave), "B"},
 	} {
 		if v.n > 0 {
 			s += fmt.Sprintf("  %s %.3g %s", v.name, v.n, v.unit)
@@ -127,7 +128,8 @@ func drawTrouble(rng *rand.Rand, hosts int, kind string) fault {
 			f.hosts = append(f.hosts, id+1)
 		}
 	case kindDisk:
-		f.last = between(rng, 500*time.Millisecond, 3*time.Second)
+		f.last, f.hosts = between(rng, 500*time.Millisecond, 3*time.Second), nil
+		f.leave = pick[uint64](rng, 0, 0, 1<<20, 60<<20)
 	}
 	return f
 }
@@ -209,7 +211,7 @@ func wiresWhere(hosts int, want func(wire) bool) []wire {
 type nemesis struct {
 	hosts []*host
 	relay *relay
-	disks []*disk // of host i+1; nil where its disk cannot be filled
+	disk  *disk // of the host that has one that can be filled
 	score *score
 	fail  func(error)
 }
@@ -221,6 +223,9 @@ func (n *nemesis) strike(ctx context.Context, plan []fault, length time.Duration
 	defer cancel()
 	var group sync.WaitGroup
 	for i, f := range plan {
+		if f.kind == kindDisk {
+			f.hosts = []int{n.disk.host} // whose disk is small is no matter of the round
+		}
 		group.Go(func() {
 			if !wait(ctx, f.at) {
 				return
@@ -274,12 +279,12 @@ func (n *nemesis) heal(ctx context.Context) error {
 	for _, l := range n.relay.links {
 		l.heal()
 	}
-	for i, h := range n.hosts {
-		if n.disks[i] != nil {
-			if err := n.disks[i].free(); err != nil {
-				return err
-			}
+	if n.disk != nil {
+		if err := n.disk.free(); err != nil {
+			return err
 		}
+	}
+	for _, h := range n.hosts {
 		h.signal(syscall.SIGCONT)
 		if err := h.up(); err != nil {
 			return err
@@ -289,7 +294,6 @@ func (n *nemesis) heal(ctx context.Context) error {
 		if err := h.ready(ctx); err != nil {
 			return err
 		}
-		h.sturdy()
 	}
 	return nil
 }

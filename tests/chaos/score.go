@@ -28,8 +28,9 @@ type score struct {
 // outcomes counts a workload's operations.
 type outcomes struct{ answered, unknown, unavailable uint64 }
 
-// troubles counts a kind of fault; longest is how long a client that asked while
-// it lasted, again and again, got no answer.
+// troubles counts a kind of fault; longest is how long a client that asked again
+// and again got no answer, while this fault lasted for more of that time than any
+// other.
 type troubles struct {
 	count   int
 	longest time.Duration
@@ -84,17 +85,27 @@ func (s *score) answered(workload string, begun, end time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.of(workload).answered++
-	took, calm := end.Sub(begun), true
+	k := s.kind(s.blame(begun, end))
+	k.longest = max(k.longest, end.Sub(begun))
+}
+
+// blame returns the kind of the fault that lasted for most of a time. The caller
+// holds mu.
+func (s *score) blame(from, until time.Time) string {
+	kind, most := quiet, time.Duration(0)
 	for _, f := range s.active {
-		if f.begun.Before(end) && (f.end.IsZero() || f.end.After(begun)) {
-			k := s.kind(f.kind)
-			k.longest, calm = max(k.longest, took), false
+		begun, end := f.begun, until
+		if begun.Before(from) {
+			begun = from
+		}
+		if !f.end.IsZero() && f.end.Before(until) {
+			end = f.end
+		}
+		if d := end.Sub(begun); d > most {
+			kind, most = f.kind, d
 		}
 	}
-	if calm {
-		k := s.kind(quiet)
-		k.longest = max(k.longest, took)
-	}
+	return kind
 }
 
 // begin notes a fault, and returns what notes its end.
