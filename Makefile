@@ -8,6 +8,7 @@ SEED     ?= 1
 SEEDS    ?= 520
 STEPS    ?= 4000
 FUZZTIME ?= 30s
+PART     ?= 1/1
 DURATION ?= 1m
 
 .DEFAULT_GOAL := help
@@ -41,6 +42,9 @@ explore-deep: ## every behaviour of larger ones, and of P by itself (minutes, 14
 
 chaos: build ## real processes behind a bad network, killed and stopped: DURATION, SEED
 	go run ./tests/chaos -bin $(BIN) -duration $(DURATION) -seed $(SEED)
+
+mutants: ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
+	go run ./tests/mutants -part $(PART)
 
 ci: lint test sim demo ## exactly what CI runs
 
