@@ -186,6 +186,9 @@ func (e *explanation) request(q protocol.Packet) error {
 		if s := e.host.State().Sessions[hd.Session]; s != nil {
 			floor = s.Floor
 		}
+		if r, ok := reply.(protocol.SetReply); ok && r.Result == marshal.SetNoRoom {
+			return e.take(protocol.DeclineSet{Packet: q, Floor: floor})
+		}
 		if _, ok := m.(protocol.SetRequest); ok {
 			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor})
 		}

@@ -110,6 +110,9 @@ func adversary(c *cluster, seed uint64, steps int, crashed func(i int)) {
 			crashed(i)
 		case n < 68 && len(c.network) > 0:
 			c.network = slices.Delete(c.network, 0, 1+random.IntN(len(c.network)))
+		case n < 70:
+			rooms := []uint64{0, kv.DefaultReserveBytes/2 + 1, 1 << 40, 1 << 40}
+			c.step(i, kv.Input{Kind: kv.InputRoom, Room: rooms[random.IntN(len(rooms))]})
 		case n < 75:
 			c.now += kv.Time(random.IntN(100)) * kv.Millisecond
 			if random.IntN(30) == 0 {
@@ -122,6 +125,9 @@ func adversary(c *cluster, seed uint64, steps int, crashed func(i int)) {
 				}
 			}
 		}
+	}
+	for i := range c.hosts {
+		c.step(i, kv.Input{Kind: kv.InputRoom, Room: 1 << 40})
 	}
 }
 

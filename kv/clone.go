@@ -91,6 +91,9 @@ func (h *Host) Encode(b []byte) []byte {
 	}
 	for _, j := range h.active {
 		b = h.appendTimes(b, j.since, j.nextAt)
+		if b = appendUint(b, uint64(j.wants)); j.wants > 0 {
+			b = h.appendTimes(b, j.retryAt)
+		}
 	}
 	b = appendUint(b, uint64(h.turn))
 	b = appendUint(b, h.room)

@@ -56,7 +56,8 @@ type Limits struct {
 	PageEntries, CountEntries int
 	PageBytes                 int
 	// ReserveBytes of room are kept for receiving what was promised, for giving
-	// away, and for recording answers: below it client writes are refused.
+	// away, and for recording answers: below it the answer to a client's write is
+	// that there is no room, and below half of it a write gets none.
 	ReserveBytes uint64
 }
 

@@ -13,6 +13,11 @@ type job struct {
 	// since is when the time spent was last accounted; nextAt is when the move
 	// may next propose itself or cut a chunk.
 	since, nextAt Time
+	// wants is the size of a piece that was more than a chunk and too much to fly, 0
+	// for none: such a move waits for the acknowledgements that make room for it. It
+	// looks at the piece again at retryAt, since a client may have made it smaller.
+	wants   int
+	retryAt Time
 }
 
 // account adds the time since the last call to the move's, unless it rested.
@@ -55,6 +60,9 @@ func (h *Host) moveDeadline(j *job) Time {
 		return never
 	}
 	t := max(j.nextAt, h.quietUntil)
+	if j.wants > 0 && !h.mayFly(j.Recipient, l, j.wants) {
+		t = max(t, j.retryAt)
+	}
 	if j.Rate == 0 && h.served > 0 {
 		t = max(t, h.lastChunk+yieldPause)
 	}
@@ -148,10 +156,11 @@ func (h *Host) chunk(j *job) {
 	l := h.links[j.Recipient]
 	if !h.mayFly(j.Recipient, l, size) {
 		h.out.Action = ActMove
-		j.nextAt = h.now + proposeInterval
+		j.wants, j.retryAt = size, h.now+proposeInterval
 		return
 	}
 	h.out.Action = ActChunk
+	j.wants, j.retryAt = 0, 0
 	peer := h.state.Peers[j.Recipient]
 	d := &marshal.Delegate{Range: r, Clock: h.state.Clock, Entries: entries}
 	h.store.RemoveRange(r)

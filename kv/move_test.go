@@ -7,6 +7,7 @@ import (
 	"ironkv/delegation"
 	"ironkv/kv"
 	"ironkv/marshal"
+	"ironkv/tests/world"
 )
 
 func TestOrdersAreRefusedWithTheirReason(t *testing.T) {
@@ -197,5 +198,35 @@ func TestMoveGoesOnAfterBothEndsCrash(t *testing.T) {
 		if _, found := r.Node(2).Store.Get(delegation.Key(fmt.Sprintf("k%d", i))); !found {
 			t.Fatalf("k%d is lost", i)
 		}
+	}
+}
+
+// An entry that is larger than a chunk, and too large to fly beside what is under
+// way, goes as soon as an acknowledgement has made room for it.
+func TestALargeEntryGoesAsSoonAsThereIsRoom(t *testing.T) {
+	r := newRig(t, 2, kv.Limits{ChunkBytes: 20_000, InFlightBytes: 100_000})
+	s := r.session(1, 1)
+	for i, key := range []delegation.Key{"a", "b", "c"} {
+		r.ask(1, put(s, uint64(i+1), 1, key, string(make([]byte, 60_000))))
+	}
+	r.ask(1, shard(s, 4, delegation.All, 2))
+	first := r.delegateInFlight(1)
+	due, ok := r.Due(1)
+	for ok && due <= r.Now { // it looks at the second entry, which is too large
+		r.Tick(1)
+		due, ok = r.Due(1)
+	}
+	began := r.Now
+	r.Net = append(r.Net[:0], world.Flight{Packet: first})
+	for range 20 {
+		for len(r.Net) > 0 {
+			r.Deliver(0)
+		}
+		if due, ok := r.Due(1); ok && due <= r.Now {
+			r.Tick(1)
+		}
+	}
+	if m := r.Node(1).Host.State().Moves[1]; m.Phase != marshal.MoveDone || r.Now != began {
+		t.Errorf("%d of 3 entries went without waiting", m.Keys)
 	}
 }

@@ -32,12 +32,15 @@ func (h *Host) setRequest(p Packet, m *marshal.SetRequest) {
 		h.elsewhere(p, m.RequestHeader, m.Hint, m.Key, s)
 		return
 	}
-	if !m.Delete && h.room < h.cfg.Limits.ReserveBytes {
+	reply := &marshal.SetReply{RequestHeader: m.RequestHeader, Result: marshal.SetNoRoom}
+	switch {
+	case m.Delete || h.room >= h.cfg.Limits.ReserveBytes:
+		reply.Result, reply.Version = h.set(m)
+	case h.room < h.cfg.Limits.ReserveBytes/2:
+		// Not even answers are recorded, so this closes no number.
 		h.refuse(p.Src, m.RequestHeader, marshal.DiskFull)
 		return
 	}
-	reply := &marshal.SetReply{RequestHeader: m.RequestHeader}
-	reply.Result, reply.Version = h.set(m)
 	h.answer(p, s, m.Number, reply)
 }
 

@@ -161,12 +161,19 @@ func TestConditionsCompareVersions(t *testing.T) {
 	}
 }
 
-func TestFullDiskRefusesWritesReadsAndClosesNothing(t *testing.T) {
+func TestAFullDiskDeclinesWritesAndThenRefusesThem(t *testing.T) {
 	r := newRig(t, 2, kv.Limits{ReserveBytes: 1000})
 	s := r.session(1, 1)
 	r.ask(1, put(s, 1, 1, "k", "v"))
 	r.Step(1, kv.Input{Kind: kv.InputRoom, Room: 999})
-	if m := one[*marshal.Refusal](r, r.ask(1, put(s, 2, 1, "k", "w"))); m.Reason != marshal.DiskFull {
+	for range 2 { // the answer is recorded: with room again the number stays closed
+		if m := one[*marshal.SetReply](r, r.ask(1, put(s, 4, 1, "k", "w"))); m.Result != marshal.SetNoRoom {
+			t.Fatalf("a write without room: %v", m.Result)
+		}
+		r.Step(1, kv.Input{Kind: kv.InputRoom, Room: 1000})
+	}
+	r.Step(1, kv.Input{Kind: kv.InputRoom, Room: 499})
+	if m := one[*marshal.Refusal](r, r.ask(1, put(s, 5, 1, "k", "w"))); m.Reason != marshal.DiskFull {
 		t.Fatalf("refused for %v", m.Reason)
 	}
 	if m := one[*marshal.GetReply](r, r.ask(1, get(s, 1, "k"))); string(m.Value) != "v" {
@@ -174,5 +181,7 @@ func TestFullDiskRefusesWritesReadsAndClosesNothing(t *testing.T) {
 	}
 	r.move(1, s, 3, span("x", ""), 2) // and it still gives shards away
 	r.Step(1, kv.Input{Kind: kv.InputRoom, Room: 1000})
-	one[*marshal.SetReply](r, r.ask(1, put(s, 4, 1, "k", "w"))) // room again
+	if m := one[*marshal.SetReply](r, r.ask(1, put(s, 5, 1, "k", "w"))); m.Result != marshal.SetApplied {
+		t.Fatalf("with room again: %v", m.Result)
+	}
 }

@@ -21,6 +21,7 @@ const (
 	SetApplied         SetResult = iota // written, or removed
 	SetAbsent                           // there was nothing to remove
 	SetConditionFailed                  // the key's version was another; nothing changed
+	SetNoRoom                           // the owner's disk is full; nothing changed
 	numSetResults
 )
 

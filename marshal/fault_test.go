@@ -52,7 +52,7 @@ func TestFaultsAreNamedWithMessageFieldAndPlace(t *testing.T) {
 		{"95 10" + id + "01 c0 c50001 6b", MalformedError{"GetRequest", "key", 22, FaultNotCanonical}},
 		{"95 10" + id + "01 c0 c402 6b", MalformedError{"GetRequest", "key", 22, FaultTruncated}},
 		{"95 10" + id + "01 c0 c401 6b 00", MalformedError{"GetRequest", "", 25, FaultTrailing}},
-		{"95 21" + id + "01 03 00", MalformedError{"SetReply", "result", 21, FaultOutOfRange}},
+		{"95 21" + id + "01 04 00", MalformedError{"SetReply", "result", 21, FaultOutOfRange}},
 		{"95 25" + id + "01 90 00", MalformedError{"MovesReply", "more", 22, FaultType}},
 		{"94 16" + id + "01 00", MalformedError{"StatusRequest", "padding", 21, FaultType}},
 		{"97 22" + id + "01 c0 c0 01 c0", MalformedError{"Redirect", "range", 21, FaultEmptyRange}},

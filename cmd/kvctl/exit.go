@@ -67,6 +67,7 @@ var failures = []struct {
 	{client.ErrConditionFailed, exitCondition, "Nothing was changed: read the key's version and try again."},
 	{client.ErrViolation, exitFailure, "Keep the hosts' data and logs, and report it: this must never happen."},
 	{client.ErrUndetermined, exitUnavailable, "Start the hosts that are named, or raise --timeout, and audit again."},
+	{client.ErrFull, exitFailure, "Nothing was written: free room on that host's disk, or move ranges to another host (kvctl shard move)."},
 	{client.ErrTooLarge, exitUsage, "A key has 1 to 4,096 bytes, a value at most 4,194,304."},
 	{delegation.ErrKeyLength, exitUsage, "A key has 1 to 4,096 bytes."},
 	{client.ErrUnavailable, exitUnavailable, "Check that the hosts run and that --addr names one of them, or raise --timeout."},

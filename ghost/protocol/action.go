@@ -31,7 +31,7 @@ type Outcome struct {
 
 // ActionNames are the names of all actions, for tables of coverage.
 var ActionNames = []string{
-	"NextGetRequest", "NextScanRequest", "NextSetRequest", "RepeatAnswer", "NextOrder", "NextShard", "NextDelegate",
+	"NextGetRequest", "NextScanRequest", "NextSetRequest", "DeclineSet", "RepeatAnswer", "NextOrder", "NextShard", "NextDelegate",
 	"ReceiveOld", "ReceiveAck", "SpontaneouslyRetransmit", "OpenSession", "CloseSession", "ChangeMove", "ForgetMove",
 	"Meet", "SendGreet",
 }

@@ -54,9 +54,9 @@ func TestEveryBehaviour(t *testing.T) {
 		system protocol.System
 	}{
 		{"acquaintance", protocol.NewSystem(1, hosts(2), false)},
-		{"a write and its repetitions", protocol.NewSystem(1, hosts(2), true).
+		{"a write and its repetitions", protocol.NewSystem(1, hosts(2), true).WithFullDisks().
 			WithClient(protocol.NewClient(1, 2, set("a", "x"), set("a", "y")))},
-		{"a write while its key moves", protocol.NewSystem(1, hosts(2), true).
+		{"a write while its key moves", protocol.NewSystem(1, hosts(2), true).WithFullDisks().
 			WithClient(protocol.NewClient(1, 2, set("a", "x"))).
 			WithClient(protocol.NewClient(2, 2, shard(low, 2)))},
 		{"a write and a page while their key moves", protocol.NewSystem(1, hosts(2), true).

@@ -48,6 +48,9 @@ func (s System) enabled(h Host) (out []Action) {
 	for p := range s.Network.All() {
 		if p.Dst.Host == h.Me {
 			try(h.onReceiving(p)...)
+			if m, ok := p.Msg.(SetRequest); ok && s.FullDisks {
+				try(DeclineSet{p, m.Floor})
+			}
 		}
 	}
 	for _, p := range h.Peers {

@@ -160,6 +160,32 @@ func (h Host) set(q SetRequest) (Host, spec.SetReply) {
 	return h, spec.SetReply{Result: marshal.SetApplied, Version: h.Clock}
 }
 
+// DeclineSet answers a write at its owner without executing it, for want of
+// room, which P does not model: it is always enabled. The answer is recorded, so
+// that the write never will be executed. Ours.
+type DeclineSet struct {
+	Packet Packet
+	Floor  uint64
+}
+
+// Name returns the action's name.
+func (DeclineSet) Name() string { return "DeclineSet" }
+
+// Take returns what the action makes of s.
+func (a DeclineSet) Take(s Host) (Outcome, error) {
+	q, ok := a.Packet.Msg.(SetRequest)
+	_, owner := s.Map.Lookup(q.Key)
+	conjuncts := append([]conjunct{
+		{"the packet is a SetRequest", ok},
+		{"this host owns the key", owner == s.Me},
+		{"the write adds something", !q.Delete},
+	}, mayAnswer(s, q.Header, q.Write, a.Floor)...)
+	if err := enabled(a, conjuncts...); err != nil {
+		return Outcome{}, err
+	}
+	return s.answered(a.Packet, q.Header, a.Floor, SetReply{Header: q.Header, Result: marshal.SetNoRoom}), nil
+}
+
 // headerOf returns what writes and orders have in common.
 func headerOf(m Message) (Header, Write, bool) {
 	switch m := m.(type) {

@@ -24,6 +24,8 @@ type System struct {
 	Service spec.State
 	// Doubled are operations that were executed although they had been before.
 	Doubled []spec.Operation
+	// FullDisks says that Next lets hosts run out of room.
+	FullDisks bool
 }
 
 // NewSystem is the first state of a cluster (SHT_Init). With met, the hosts know
@@ -48,6 +50,12 @@ const firstIncarnation = 1001
 
 func incarnation(id delegation.HostID) marshal.Incarnation {
 	return marshal.Incarnation(firstIncarnation + uint64(id) - 1)
+}
+
+// WithFullDisks returns the system with hosts that may run out of room.
+func (s System) WithFullDisks() System {
+	s.FullDisks = true
+	return s
 }
 
 // Host returns the host with the id.

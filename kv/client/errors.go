@@ -18,6 +18,9 @@ var (
 	// ErrTooLarge says that a key or a value is longer than the store takes
 	// (1 to 4,096 bytes, 0 to 4 MiB). Nothing was sent.
 	ErrTooLarge = errors.New("too large")
+	// ErrFull says that the disk of the key's owner is full: nothing was written.
+	// Reads, deletes and moves away from that host still work.
+	ErrFull = errors.New("disk full")
 	// ErrEmptyKey says that a key has no bytes. Nothing was sent.
 	ErrEmptyKey = errors.New("empty key")
 	// ErrEmptyRange says that a range holds no key: its end is not above its start.

@@ -116,6 +116,8 @@ func (o *op) written(key []byte) (uint64, error) {
 		return 0, fmt.Errorf("%s %s: %w", verb, show(key), ErrNotFound)
 	case marshal.SetConditionFailed:
 		return 0, fmt.Errorf("%s %s: %w: its version is %d", verb, show(key), ErrConditionFailed, o.version)
+	case marshal.SetNoRoom:
+		return 0, fmt.Errorf("%s %s: host %d: %w", verb, show(key), o.host.id, ErrFull)
 	}
 	return 0, fmt.Errorf("%s %s: result %d is not of this protocol: %w", verb, show(key), o.result, ErrUnknownOutcome)
 }

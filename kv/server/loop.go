@@ -34,8 +34,11 @@ const (
 	// MaxBacklogBytes is how many bytes of messages may wait before no more is
 	// taken from the socket, whose own buffer then fills and drops.
 	MaxBacklogBytes = 64 << 20
-	// roomInterval is between two looks at how much room the store has.
+	// roomInterval is between two looks at how much room the store has; so is
+	// roomBytes of messages, whichever comes first: a small part of the reserve
+	// (kv.DefaultReserveBytes), so that a fast writer is told before it is full.
 	roomInterval = kv.Second
+	roomBytes    = 4 << 20
 )
 
 // machine is what the loop needs of *kv.Host.
@@ -78,6 +81,7 @@ type loop struct {
 	pipeline *pipeline
 	out      *outbox // the batch in the making; nil while the pipeline is full
 	nextRoom kv.Time // when the store is asked for its room again
+	taken    int     // bytes of messages stepped with since it was asked
 	stats    counts
 }
 
@@ -131,8 +135,8 @@ func (l *loop) turn() error {
 
 // step steps the machine over a batch, and reports whether it took any step.
 func (l *loop) step(now kv.Time) (stepped bool, err error) {
-	if now >= l.nextRoom {
-		l.nextRoom = now + roomInterval
+	if now >= l.nextRoom || l.taken >= roomBytes {
+		l.nextRoom, l.taken = now+roomInterval, 0
 		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}); err != nil {
 			return true, err
 		}
@@ -155,6 +159,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		if !ok {
 			break
 		}
+		l.taken += len(bytes)
 		packet, ok := l.admit(now, a, bytes)
 		if !ok {
 			continue

@@ -38,7 +38,13 @@ func TestMain(m *testing.M) {
 // that was killed. The hosts' logs are shown if the test fails.
 func start(t *testing.T, args ...string) (*daemon.Hosts, *client.Client) {
 	t.Helper()
-	hosts, err := daemon.Start(context.WithoutCancel(t.Context()), kvd, t.TempDir(), 3, args...)
+	return startIn(t, t.TempDir(), args...)
+}
+
+// startIn is start with the hosts' directories in dir.
+func startIn(t *testing.T, dir string, args ...string) (*daemon.Hosts, *client.Client) {
+	t.Helper()
+	hosts, err := daemon.Start(context.WithoutCancel(t.Context()), kvd, dir, 3, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

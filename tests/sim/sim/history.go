@@ -127,6 +127,11 @@ func (r register) write(op *world.Op, a *marshal.SetReply) []any {
 			return nil
 		}
 		return []any{r}
+	case marshal.SetNoRoom:
+		if op.Kind != world.OpPut {
+			return nil
+		}
+		return []any{r}
 	case marshal.SetApplied:
 	}
 	if op.Condition.Set {

@@ -1,0 +1,91 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"ironkv/delegation"
+	"ironkv/kv/client"
+)
+
+const (
+	// smallDiskBytes holds the reserve of a host, 64 MiB, and a few tens besides.
+	smallDiskBytes = 256 << 20
+	fillValueBytes = 256 << 10
+)
+
+// smallDisk mounts a small file system of its own for host 1.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	small := filepath.Join(dir, "1")
+	if err := os.Mkdir(small, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, fmt.Sprintf("size=%d", smallDiskBytes)); err != nil {
+		t.Skipf("no small disk without the right to mount one: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(small, 0); err != nil {
+			t.Errorf("unmount %s: %v", small, err)
+		}
+	})
+	return dir
+}
+
+// A host whose disk is full says so at once, and nothing was written; it still
+// reads, deletes, restarts and gives shards away; and with room again it writes.
+func TestAFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	hosts, db := startIn(t, dir)
+	random := rand.NewChaCha8([32]byte{1})
+	value, written := make([]byte, fillValueBytes), 0
+	key := func(i int) []byte { return fmt.Appendf(nil, "key %05d", i) }
+	var full error
+	for ; full == nil; written++ {
+		if written*fillValueBytes > smallDiskBytes {
+			t.Fatalf("%d values of %d bytes fit on a disk of %d", written, fillValueBytes, smallDiskBytes)
+		}
+		_, _ = random.Read(value) // so that compression does not make room
+		_, full = db.Put(t.Context(), key(written), value)
+	}
+	if written--; !errors.Is(full, client.ErrFull) {
+		t.Fatalf("write %d: %v, want ErrFull", written, full)
+	}
+	if _, err := db.Get(t.Context(), key(written)); !errors.Is(err, client.ErrNotFound) {
+		t.Errorf("what was refused reads as %v, want ErrNotFound", err)
+	}
+	readAll := func(when string) {
+		t.Helper()
+		for i := range written {
+			if e, err := db.Get(t.Context(), key(i)); err != nil || len(e.Value) != fillValueBytes {
+				t.Fatalf("%s: %s has %d bytes, %v", when, key(i), len(e.Value), err)
+			}
+		}
+	}
+	readAll("full")
+	restart(t, hosts, 0)
+	readAll("full, after SIGKILL")
+	move(t, db, delegation.Range{From: delegation.At("key 00010"), Until: delegation.PosInf}, 2, client.Unlimited())
+	readAll("moved away")
+	if _, err := db.Put(t.Context(), key(written), value); err != nil {
+		t.Errorf("at the new owner: %v", err)
+	}
+	for i := range 5 {
+		if err := db.Delete(t.Context(), key(i)); err != nil {
+			t.Errorf("delete %s: %v", key(i), err)
+		}
+	}
+	audit(t, db)
+	for err := full; err != nil; {
+		if _, err = db.Put(t.Context(), key(0), []byte("room again")); err != nil && !errors.Is(err, client.ErrFull) {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d values of %d bytes filled the disk", written, fillValueBytes)
+}
