@@ -65,7 +65,7 @@ func (h *Host) mayGive(r delegation.Range, recipient delegation.HostID) marshal.
 func (h *Host) ownedElsewhere(r delegation.Range) (delegation.Range, delegation.HostID) {
 	for piece, owner := range h.state.Map.RangesFrom(r.From) {
 		if owner != h.cfg.Me {
-			return piece.Intersect(r), owner
+			return piece.Intersect(r).Clone(), owner // it is recorded, and r may lie in a datagram
 		}
 	}
 	return delegation.Range{}, 0
