@@ -51,7 +51,7 @@ func (s *sets) step(ctx context.Context, w *worker) error {
 		s.acked = append(s.acked, name)
 	case errors.Is(err, client.ErrConditionFailed):
 		return violationf("%s was added for the first time, and is there already", name)
-	case errors.Is(err, client.ErrUnavailable):
+	case !errors.Is(err, client.ErrUnknownOutcome):
 		delete(s.added, name) // was not added, and never will be
 	}
 	return err

@@ -112,7 +112,7 @@ func (w *worker) work(ctx context.Context, stop <-chan struct{}, l workload) err
 			return err
 		case errors.Is(err, client.ErrUnknownOutcome):
 			w.score.unknown(l.name())
-		case errors.Is(err, client.ErrUnavailable):
+		case errors.Is(err, client.ErrUnavailable), errors.Is(err, client.ErrFull):
 			w.score.unavailable(l.name())
 		default:
 			return violationf("%s: an error that no fault explains: %v", l.name(), err)
