@@ -10,6 +10,7 @@ STEPS    ?= 4000
 FUZZTIME ?= 30s
 PART     ?= 1/1
 DURATION ?= 1m
+KILLS    ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help build test race lint demo ci fuzz bench
@@ -45,6 +46,12 @@ chaos: build ## real processes behind a bad network, killed and stopped: DURATIO
 
 mutants: ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
 	go run ./tests/mutants -part $(PART)
+
+kills: build ## a thousand SIGKILLs while ranges move: KILLS, SEED
+	go run ./tests/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)
+
+soak: build ## hours of faults on one cluster whose data grow and shrink: DURATION, SEED
+	go run ./tests/chaos -bin $(BIN) -soak -duration $(DURATION) -seed $(SEED)
 
 ci: lint test sim demo ## exactly what CI runs
 

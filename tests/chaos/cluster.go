@@ -34,6 +34,7 @@ type cluster struct {
 	nemesis nemesis
 	clients []*client.Client
 	loads   []workload
+	pprof   []string // addresses of the hosts' profiles, in a soak
 	fill    *fill
 	journal bool
 
@@ -79,12 +80,27 @@ func (c *cluster) live(ctx context.Context) (err error) {
 	if err := c.start(ctx, hosts); err != nil {
 		return err
 	}
+	switch {
+	case c.kills > 0:
+		return c.killed(ctx)
+	case c.soak:
+		return c.soaked(ctx)
+	}
+	return c.struck(ctx)
+}
+
+// struck is rounds of faults of all kinds.
+func (c *cluster) struck(ctx context.Context) error {
 	for round := range c.rounds {
-		if err := c.round(ctx, round); err != nil {
-			return err
+		allow := c.allowed()
+		if c.nemesis.disk != nil {
+			allow.processes = append(allow.processes, kindDisk)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, allow)
+		c.say("cluster %d, round %d of %d:", c.number, round+1, c.rounds)
+		printPlan(c.out, plan)
+		if err := c.round(ctx, round, func() { c.nemesis.strike(ctx, plan, c.length) }); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -101,7 +117,12 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 		args = append(args, "--journal", filepath.Join(c.dir, journals))
 	}
 	c.nemesis = nemesis{hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, score: c.score, fail: c.fail}
-	if id := 1 + c.rng.IntN(hosts); c.rng.IntN(2) == 0 {
+	if c.soak {
+		if err := c.profiles(); err != nil {
+			return err
+		}
+	}
+	if id := 1 + c.rng.IntN(hosts); c.rng.IntN(2) == 0 && c.kills == 0 && !c.soak {
 		if err := c.smallDisk(id); err != nil {
 			return err
 		}
@@ -148,14 +169,7 @@ func (c *cluster) heal(ctx context.Context) error {
 
 // round lets everybody work while the nemesis strikes, heals everything, and
 // looks at what is there.
-func (c *cluster) round(ctx context.Context, round int) error {
-	allow := c.allowed()
-	if c.nemesis.disk != nil {
-		allow.processes = append(allow.processes, kindDisk)
-	}
-	plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, allow)
-	c.say("cluster %d, round %d of %d:", c.number, round+1, c.rounds)
-	printPlan(c.out, plan)
+func (c *cluster) round(ctx context.Context, round int, strike func()) error {
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	for l, load := range c.loads {
@@ -173,7 +187,7 @@ func (c *cluster) round(ctx context.Context, round int) error {
 			})
 		}
 	}
-	c.nemesis.strike(ctx, plan, c.length)
+	strike()
 	err := c.heal(ctx)
 	wait(ctx, graceTime)
 	close(stop)
@@ -263,6 +277,6 @@ func newCluster(o options, s *score, number int) (*cluster, error) {
 	}
 	return &cluster{
 		options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
-		journal: (o.seed+uint64(number))%2 == 0,
+		journal: (o.seed+uint64(number))%2 == 0 && o.kills == 0 && !o.soak,
 	}, nil
 }

@@ -52,22 +52,12 @@ func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
 
 // drop deletes entries until there are n.
 func (f *fill) drop(ctx context.Context, db *client.Client, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, fillTime)
-	defer cancel()
-	for f.entries > n {
-		b := db.Batch()
-		until := max(n, f.entries-fillBatch)
-		for i := until; i < f.entries; i++ {
-			b.Delete(key(fillName(i)))
-		}
-		for _, r := range b.Do(ctx) {
-			if r.Err != nil {
-				return violationf("with every host up and no fault at all, a deletion fails: %v", r.Err)
-			}
-		}
-		f.entries = until
+	var names []string
+	for i := n; i < f.entries; i++ {
+		names = append(names, fillName(i))
 	}
-	return nil
+	f.entries = min(n, f.entries)
+	return remove(ctx, db, names)
 }
 
 // check compares all entries.
@@ -81,6 +71,26 @@ func (f *fill) check(rest contents) error {
 	}
 	if len(errs) > 0 {
 		return violationf("%d of %d entries that nobody wrote are not as they were: %v", len(errs), f.entries, errors.Join(errs[:min(len(errs), 10)]...))
+	}
+	return nil
+}
+
+// remove deletes the keys of these names, in calm.
+func remove(ctx context.Context, db *client.Client, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	defer cancel()
+	b := db.Batch()
+	for i, name := range names {
+		b.Delete(key(name))
+		if b.Len() < fillBatch && i < len(names)-1 {
+			continue
+		}
+		for _, r := range b.Do(ctx) {
+			if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
+				return violationf("with every host up and no fault at all, a deletion fails: %v", r.Err)
+			}
+		}
+		b.Reset()
 	}
 	return nil
 }

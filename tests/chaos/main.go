@@ -21,6 +21,8 @@ type options struct {
 	hosts    int // 0: from the seed
 	rounds   int // of each cluster
 	length   time.Duration
+	kills    int  // instead of rounds of faults: so many kills, one after the other
+	soak     bool // instead: one cluster for the whole duration, whose data grow and shrink
 	kvd      string
 	dir      string // of everything that the run leaves
 	out      io.Writer
@@ -33,6 +35,21 @@ func (o options) allowed() allowed {
 	}
 }
 
+// many says that a run has several clusters.
+func (o options) many() bool { return o.kills == 0 && !o.soak }
+
+// again is the command that repeats the plan.
+func (o options) again() string {
+	s := fmt.Sprintf("go run ./tests/chaos -seed %d -duration %v -hosts %d -rounds %d -round %v", o.seed, o.duration, o.hosts, o.rounds, o.length)
+	if o.kills > 0 {
+		s += fmt.Sprintf(" -kills %d", o.kills)
+	}
+	if o.soak {
+		s += " -soak"
+	}
+	return s
+}
+
 func main() {
 	o := options{out: os.Stdout}
 	bin := flag.String("bin", "", "where kvd is (default: built for the run)")
@@ -41,9 +58,11 @@ func main() {
 	flag.IntVar(&o.hosts, "hosts", 0, "hosts of each cluster (default: 3 to 5, from the seed)")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each cluster")
 	flag.DurationVar(&o.length, "round", 8*time.Second, "how long the faults of a round last")
+	flag.IntVar(&o.kills, "kills", 0, "instead of rounds of faults: kill hosts so many times, as fast as they come back, while ranges move")
+	flag.BoolVar(&o.soak, "soak", false, "instead: one cluster for the whole duration; its data grow and shrink, and what its hosts use has to return to its level")
 	flag.Parse()
-	if flag.NArg() > 0 || o.hosts < 0 || o.hosts == 1 || o.rounds < 1 || o.length <= 0 {
-		fmt.Fprintln(os.Stderr, "chaos: nothing follows the flags; -hosts is 2 or more, -rounds 1 or more, -round above 0")
+	if flag.NArg() > 0 || o.hosts < 0 || o.hosts == 1 || o.rounds < 1 || o.kills < 0 || o.length <= 0 {
+		fmt.Fprintln(os.Stderr, "chaos: nothing follows the flags; -hosts is 2 or more, -rounds 1 or more, -kills 0 or more, -round above 0")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,15 +86,14 @@ func chaos(ctx context.Context, o options, bin string) error {
 	}
 	s := newScore()
 	begun := time.Now()
-	for number := 0; err == nil && ctx.Err() == nil && (number == 0 || time.Since(begun) < o.duration); number++ {
+	for number := 0; err == nil && ctx.Err() == nil && (number == 0 || o.many() && time.Since(begun) < o.duration); number++ {
 		err = one(ctx, o, s, number)
 	}
 	s.print(o.out)
 	if err == nil || ctx.Err() != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
-	again := fmt.Sprintf("go run ./tests/chaos -seed %d -duration %v -hosts %d -rounds %d -round %v", o.seed, o.duration, o.hosts, o.rounds, o.length)
-	err = fmt.Errorf("%w\nlogs, journals and data: %s\nthe same plan again: %s", err, dir, again)
+	err = fmt.Errorf("%w\nlogs, journals and data: %s\nthe same plan again: %s", err, dir, o.again())
 	return errors.Join(err, os.WriteFile(filepath.Join(dir, "violation.txt"), []byte(err.Error()+"\n"), 0o600))
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -192,4 +194,12 @@ func (r *registers) settled(name string, was, is client.Entry) error {
 	}
 	return violationf("%s held %q, version %d, and nobody has written it since; now it holds %q, version %d",
 		name, was.Value, was.Version, is.Value, is.Version)
+}
+
+// trim removes the registers of all rounds so far.
+func (r *registers) trim(ctx context.Context, db *client.Client) error {
+	names := slices.Collect(maps.Keys(r.rest))
+	clear(r.rest)
+	clear(r.late)
+	return remove(ctx, db, names)
 }

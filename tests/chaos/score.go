@@ -19,6 +19,9 @@ type score struct {
 	faults map[string]*troubles
 	active []*spell
 
+	// kills that met a move under way; of them, those of a host that gave or took
+	// at that moment.
+	kills, killsAtEnds     int
 	histories, undecided   int
 	clusters, rounds       int
 	audits, moves, starts  int
@@ -150,6 +153,9 @@ func (s *score) print(w io.Writer) {
 	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves ended, %d audits passed, histories of %d registers linearizable (%d left undecided), "+
 		"%d journals verified (%s steps)\n",
 		s.clusters, s.rounds, s.starts, s.moves, s.audits, s.histories, s.undecided, s.journals, comma(s.journalSteps))
+	if s.kills > 0 {
+		fmt.Fprintf(w, "%d kills while ranges moved, %d of them of a host that gave or took one\n", s.kills, s.killsAtEnds)
+	}
 }
 
 func comma(n uint64) string { return humanize.Comma(int64(n)) }

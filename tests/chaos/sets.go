@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,6 +75,13 @@ func (s *sets) check(rest contents) error {
 		}
 	}
 	return nil
+}
+
+// trim removes all elements.
+func (s *sets) trim(ctx context.Context, db *client.Client) error {
+	names := slices.Collect(maps.Keys(s.added))
+	s.added, s.acked = map[string]string{}, nil
+	return remove(ctx, db, names)
 }
 
 // scans read everything while it is written and moved: what was acknowledged
