@@ -2,7 +2,7 @@
 // the judge or a test catches each.
 //
 //	go run ./tests/mutants                # all of them
-//	go run ./tests/mutants -only floor    # those with "floor" in their name
+//	go run ./tests/mutants -only '^map-'  # those whose names match
 //	go run ./tests/mutants -part 2/3      # every third, from the second on
 //	go run ./tests/mutants -list          # what there is
 //

@@ -57,7 +57,7 @@ var sessionMutants = []mutant{
 	{
 		name: "floor-write-refused", file: "kv/session.go",
 		before: "case hd.Number > s.floor && h.live.answers", after: "case h.live.answers",
-		breaks: "the number at the floor is always taken, else nothing ever is again",
+		breaks: "the number at the floor is always taken, else nothing ever is again", by: "./kv",
 	},
 	{
 		name: "refusal-closes-number", file: "kv/session.go",
@@ -90,12 +90,12 @@ var sessionMutants = []mutant{
 	{
 		name: "cookie-not-checked", file: "kv/session.go",
 		before: "if !fresh && (epoch == 0 ||", after: "if false && !fresh && (epoch == 0 ||",
-		breaks: "who cannot receive at an address opens no session for it",
+		breaks: "who cannot receive at an address opens no session for it", by: "./kv",
 	},
 	{
 		name: "cookie-of-any-address", file: "kv/session.go",
 		before: "	b, _ = client.AppendBinary(b)\n", after: "	_ = client\n",
-		breaks: "a cookie is good for one address",
+		breaks: "a cookie is good for one address", by: "./kv",
 	},
 	{
 		name: "open-before-joining", file: "kv/session.go",
@@ -106,17 +106,17 @@ var sessionMutants = []mutant{
 	{
 		name: "sessions-unbounded", file: "kv/session.go",
 		before: "if len(h.live.byID) >= h.cfg.Limits.Sessions || h.live.byClient", after: "if h.live.byClient",
-		breaks: "the bound of sessions",
+		breaks: "the bound of sessions", by: "./kv",
 	},
 	{
 		name: "used-session-evicted", file: "kv/session.go",
 		before: "if !s.requested && s.client.IsValid() {", after: "if s.client.IsValid() {",
-		breaks: "a session that carried a request makes no room for another",
+		breaks: "a session that carried a request makes no room for another", by: "./kv",
 	},
 	{
 		name: "session-expires-in-use", file: "kv/session.go",
 		before: "	h.live.touch(s, h.now)\n	s.requested = true\n", after: "	s.requested = true\n",
-		breaks: "a session expires when it was not used for its idle time",
+		breaks: "a session expires when it was not used for its idle time", by: "./kv",
 	},
 	{
 		name: "get-at-any-host", file: "kv/request.go",
@@ -152,7 +152,7 @@ var sessionMutants = []mutant{
 	{
 		name: "full-disk-takes-writes", file: "kv/request.go",
 		before: "h.room < h.cfg.Limits.ReserveBytes", after: "false && h.room < h.cfg.Limits.ReserveBytes",
-		breaks: "a full disk keeps its reserve for deletions and deliveries",
+		breaks: "a full disk keeps its reserve for deletions and deliveries", by: "./kv",
 	},
 	{
 		name: "hold-for-what-has-come", file: "kv/request.go",
@@ -166,7 +166,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "scan-beyond-owned", file: "kv/request.go",
-		before: "h.page(m, r.Intersect(m.Range).Clone())", after: "h.page(m, m.Range.Clone())",
+		before: "h.page(m, r.Intersect(m.Range).Clone())", after: "h.page(m, delegation.Range{From: r.Intersect(m.Range).From, Until: m.Range.Until}.Clone())",
 		breaks: "a page of a scan covers only what this host owns",
 	},
 	{

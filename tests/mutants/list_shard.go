@@ -20,7 +20,7 @@ var shardMutants = []mutant{
 	{
 		name: "shard-empty-range", file: "kv/shard.go",
 		before: "case r.Empty():\n", after: "case false:\n",
-		breaks: "a range that holds no key is refused as such",
+		breaks: "a range that holds no key is refused as such", by: "./kv",
 	},
 	{
 		name: "moves-overlap", file: "kv/shard.go",
@@ -55,13 +55,13 @@ var shardMutants = []mutant{
 	{
 		name: "resume-skips-consent", file: "kv/shard.go",
 		before: "			if j.Consented {\n", after: "			if true {\n",
-		breaks: "nothing moves to a host that has not agreed",
+		breaks: "nothing moves to a host that has not agreed", by: "./kv",
 	},
 	{
 		name: "chunk-not-rechecked", file: "kv/move.go",
 		before: "if reason := h.mayGive(r, j.Recipient); reason != marshal.OrderAccepted {",
 		after:  "if reason := marshal.OrderAccepted; reason != marshal.OrderAccepted {",
-		breaks: "NextShard's conditions hold for each chunk, not only when the move was ordered",
+		breaks: "NextShard's conditions hold for each chunk, not only when the move was ordered", by: "./kv",
 	},
 	{
 		name: "chunk-entries-kept", file: "kv/move.go",
@@ -96,7 +96,7 @@ var shardMutants = []mutant{
 	{
 		name: "chunk-one-entry-too-many", file: "kv/move.go",
 		before: "if full && len(entries) > 0 {", after: "if full && len(entries) > 1 {",
-		breaks: "the size of a chunk",
+		breaks: "the size of a chunk", by: "./kv",
 	},
 	{
 		name: "move-ends-early", file: "kv/move.go",
@@ -116,17 +116,17 @@ var shardMutants = []mutant{
 	{
 		name: "flight-unbounded", file: "kv/move.go",
 		before: "out == 0 || (out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)", after: "out >= 0",
-		breaks: "the bounds of what is in flight to a peer",
+		breaks: "the bounds of what is in flight to a peer", by: "./kv",
 	},
 	{
 		name: "room-of-recipient-ignored", file: "kv/move.go",
 		before: "return within && uint64(l.flying)+uint64(n) <= l.room", after: "return within",
-		breaks: "no more is sent than the recipient has room for",
+		breaks: "no more is sent than the recipient has room for", by: "./kv",
 	},
 	{
 		name: "consent-not-of-recipient", file: "kv/move.go",
 		before: " || j.Recipient != p.Src.Host || j.Phase", after: " || j.Phase",
-		breaks: "only the recipient agrees to a move",
+		breaks: "only the recipient agrees to a move", by: "./kv",
 	},
 	{
 		name: "consent-restarts-pause", file: "kv/move.go",
@@ -146,6 +146,6 @@ var shardMutants = []mutant{
 	{
 		name: "propose-before-joining", file: "kv/move.go",
 		before: "	if !h.state.Joined {\n", after: "	if false {\n",
-		breaks: "a host that has not joined agrees to nothing",
+		breaks: "a host that has not joined agrees to nothing", by: "./kv",
 	},
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ const (
 const witnessWidth = 150
 
 func main() {
-	only := flag.String("only", "", "only mutants with this in their names")
+	only := flag.String("only", "", "only mutants whose names this regular expression matches")
 	part := flag.String("part", "1/1", "k/n: every n-th mutant from the k-th on")
 	seeds := flag.Int("seeds", 60, "how many seeds the simulator tries")
 	parallel := flag.Int("parallel", 2, "how many mutants are tried at once")
@@ -59,14 +60,18 @@ func choose(list []mutant, only, part string) ([]mutant, error) {
 	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
 		return nil, fmt.Errorf("-part %s: it is k/n with 1 <= k <= n", part)
 	}
+	names, err := regexp.Compile(only)
+	if err != nil {
+		return nil, fmt.Errorf("-only: %w", err)
+	}
 	var chosen []mutant
 	for i, m := range list {
-		if strings.Contains(m.name, only) && i%n == k-1 {
+		if names.MatchString(m.name) && i%n == k-1 {
 			chosen = append(chosen, m)
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no mutant has %q in its name; -list tells them", only)
+		return nil, fmt.Errorf("no mutant of part %s matches %q; -list tells them", part, only)
 	}
 	return chosen, nil
 }
