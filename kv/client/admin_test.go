@@ -338,3 +338,21 @@ func TestParseMoveID(t *testing.T) {
 		}
 	}
 }
+
+// A call whose time is over before it begins was not answered in time, like any
+// other: a move of many pieces gets there in the middle.
+func TestATimeThatIsOverIsNoAnswer(t *testing.T) {
+	c := dial(t, cluster.Start(t, 1))
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	_, put := c.Put(ctx, key(1), nil)
+	_, get := c.Get(ctx, key(1))
+	_, move := c.MoveShard(ctx, delegation.All, 1)
+	b := c.Batch()
+	b.Get(key(1))
+	for what, err := range map[string]error{"put": put, "get": get, "move": move, "batch": b.Do(ctx)[0].Err} {
+		if !errors.Is(err, client.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v, want one that is ErrUnavailable", what, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"ironkv/marshal"
@@ -10,7 +11,7 @@ import (
 // ask starts ops together and waits until all are done.
 func (c *Client) ask(ctx context.Context, ops []*op) {
 	w := newWaiter()
-	err := ctx.Err()
+	err := over(ctx)
 	c.mu.Lock()
 	now := c.clock.now()
 	for _, o := range ops {
@@ -25,6 +26,15 @@ func (c *Client) ask(ctx context.Context, ops []*op) {
 	c.mu.Unlock()
 	c.flush(false)
 	c.await(w)
+}
+
+// over says why a request is not even sent: its context has ended.
+func over(ctx context.Context) error {
+	err := ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &callError{[]error{ErrUnavailable, err}}
+	}
+	return err
 }
 
 // ids returns the members' ids in ascending order.

@@ -105,7 +105,7 @@ func (b *Batch) Do(ctx context.Context) []Result {
 // are on their way are answered, or all if there are no more items.
 func (b *Batch) start(ctx context.Context, next int) int {
 	c := b.c
-	err := ctx.Err()
+	err := over(ctx)
 	c.mu.Lock()
 	now := c.clock.now()
 	bytes := 0

@@ -72,7 +72,7 @@ func (c *Client) newCall(ctx context.Context, kind opKind) *call {
 // run starts a call and waits until it is done. A call whose context has ended
 // already is not started.
 func (c *Client) run(k *call) {
-	if err := k.op.ctx.Err(); err != nil {
+	if err := over(k.op.ctx); err != nil {
 		k.op.err = err
 		return
 	}
