@@ -5,8 +5,8 @@ import (
 	"ironkv/marshal"
 )
 
-// A Table holds entries, sorted by key. Entries that it returns stay valid and
-// unchanged; those that it is given it copies.
+// A Table holds entries, sorted by key. An entry that it returns stays valid, and
+// unchanged until its key is put again; those that it is given it copies.
 //
 // A Table that cannot read or write notes the error and answers anything: the
 // commit that follows fails with it, and nothing of the steps since leaves.

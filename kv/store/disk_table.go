@@ -16,6 +16,9 @@ import (
 // compacted away. A chunk of a move of small entries stays below.
 const rangeDeleteKeys = 2048
 
+// versionBytes is the encoded length of a version.
+const versionBytes = 8
+
 // Get returns key's entry.
 func (d *Disk) Get(key delegation.Key) (marshal.Entry, bool) {
 	d.key = appendEntryKey(d.key[:0], string(key))

@@ -8,52 +8,94 @@ import (
 	"ironkv/marshal"
 )
 
-// versionBytes is the encoded length of a version.
-const versionBytes = 8
+// The layout of an entry's allocation: version, length of the value, length of
+// the key, bytes left over at the end, then key and value.
+const (
+	versionAt  = 0
+	valueLenAt = 8
+	keyLenAt   = 12
+	slackAt    = 14
+	keyAt      = 16
+	// maxSlack is how many bytes of an allocation may be left over.
+	maxSlack = 64
+)
 
-// A packed is an entry in one allocation of key, value and version, in this
-// order: 16 bytes in the tree and 8 in the allocation are all that an entry
-// costs beyond its key and value (and what the tree's nodes and the allocator's
-// size classes leave empty).
+// A packed is an entry in one allocation: 8 bytes in the tree, 8 in the index and
+// 16 in the allocation are all that it costs beyond its key and value (and what
+// nodes, buckets and the allocator's size classes leave empty).
 //
-// Invariant: data points to keyLen+valueLen+versionBytes bytes that are never
-// changed, except in a probe for a key, which has only the key.
-type packed struct {
-	data     *byte
-	valueLen uint32 // at most marshal.MaxValueBytes
-	keyLen   uint32 // at most delegation.MaxKeyBytes, or one more in a probe for a bound
-}
+// Invariant: it points to keyAt+keyLen+valueLen+slack bytes, of which all before
+// the value's length, the key's length and the key never change. The rest is
+// changed by [packed.overwrite] only.
+type packed struct{ data *byte }
 
 // pack copies e into one allocation.
 func pack(e marshal.Entry) packed {
-	data := make([]byte, len(e.Key)+len(e.Value)+versionBytes)
-	n := copy(data, e.Key)
-	n += copy(data[n:], e.Value)
-	binary.LittleEndian.PutUint64(data[n:], uint64(e.Version))
-	return packed{data: unsafe.SliceData(data), valueLen: uint32(len(e.Value)), keyLen: uint32(len(e.Key))}
+	data := make([]byte, keyAt+len(e.Key)+len(e.Value))
+	p := packed{unsafe.SliceData(data)}
+	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(e.Key)))
+	copy(data[keyAt:], e.Key)
+	p.fill(data, e)
+	return p
 }
 
-// probe returns what is compared to find key; it has no value and no version.
-func probe(key string) packed {
-	return packed{data: unsafe.StringData(key), keyLen: uint32(len(key))}
+// fill writes what may change of an entry into its allocation.
+func (p packed) fill(data []byte, e marshal.Entry) {
+	binary.LittleEndian.PutUint64(data[versionAt:], uint64(e.Version))
+	binary.LittleEndian.PutUint32(data[valueLenAt:], uint32(len(e.Value)))
+	n := keyAt + len(e.Key) + copy(data[keyAt+len(e.Key):], e.Value)
+	binary.LittleEndian.PutUint16(data[slackAt:], uint16(len(data)-n))
 }
 
-func (p packed) key() string { return unsafe.String(p.data, p.keyLen) }
+// overwrite replaces version and value where they are, if the value fits without
+// leaving too much over, and reports whether it did. Whoever holds the entry sees
+// it change.
+func (p packed) overwrite(e marshal.Entry) bool {
+	data := p.all()
+	left := len(data) - keyAt - len(e.Key) - len(e.Value)
+	if left < 0 || left > maxSlack {
+		return false
+	}
+	p.fill(data, e)
+	return true
+}
+
+// probe returns what is compared to find key in the tree; it has no value, and
+// uses the memory of scratch where that is enough.
+func probe(scratch []byte, key string) packed {
+	data := append(append(scratch[:0], make([]byte, keyAt)...), key...)
+	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(key)))
+	return packed{unsafe.SliceData(data)}
+}
+
+func (p packed) head() []byte { return unsafe.Slice(p.data, keyAt) }
+
+func (p packed) keyLen() int   { return int(binary.LittleEndian.Uint16(p.head()[keyLenAt:])) }
+func (p packed) valueLen() int { return int(binary.LittleEndian.Uint32(p.head()[valueLenAt:])) }
+
+// all returns the whole allocation.
+func (p packed) all() []byte {
+	return unsafe.Slice(p.data, keyAt+p.keyLen()+p.valueLen()+int(binary.LittleEndian.Uint16(p.head()[slackAt:])))
+}
+
+func (p packed) key() string {
+	return unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(p.data), keyAt)), p.keyLen())
+}
 
 // entry returns the entry, which shares p's memory.
 func (p packed) entry() marshal.Entry {
-	n := int(p.keyLen) + int(p.valueLen)
-	data := unsafe.Slice(p.data, n+versionBytes)
+	data, value := p.all(), keyAt+p.keyLen()
+	end := value + p.valueLen()
 	return marshal.Entry{
 		Key:     delegation.Key(p.key()),
-		Value:   data[p.keyLen:n:n],
-		Version: marshal.Version(binary.LittleEndian.Uint64(data[n:])),
+		Value:   data[value:end:end],
+		Version: marshal.Version(binary.LittleEndian.Uint64(data[versionAt:])),
 	}
 }
 
 // size is what p counts for against a limit of memory, in bytes.
 func (p packed) size() uint64 {
-	return uint64(p.keyLen) + uint64(p.valueLen) + memoryOverheadBytes
+	return uint64(p.keyLen()) + uint64(p.valueLen()) + memoryOverheadBytes
 }
 
 func packedLess(a, b packed) bool { return a.key() < b.key() }

@@ -16,7 +16,7 @@ const (
 	// value, in bytes: what TestBytesPerEntry holds it to.
 	memoryOverheadBytes = 64
 	// tableDegree is the least number of children of a node of the table's tree;
-	// a node has room for 2*tableDegree-1 entries of 16 bytes. Measured with
+	// a node has room for 2*tableDegree-1 entries of 8 bytes. Measured with
 	// BenchmarkGet and BenchmarkPut at a million entries.
 	tableDegree = 32
 	// recordsDegree is the same for the tree of records, which are few.
@@ -36,7 +36,12 @@ type MemoryOptions struct {
 	Window uint32
 }
 
-// Memory is a store in memory: entries in a google/btree.
+// Memory is a store in memory: entries in a google/btree, and beside it an index
+// by which single keys are found.
+//
+// An entry that Get or Ascend has returned keeps its content until its key is
+// next put; it does so for good in a store with MemoryOptions.Records, and in one
+// that has been cloned. Those have no index, and never change an entry in place.
 //
 // Two Memory values never share what can change, so different ones may be used
 // by different goroutines also where one is a [Memory.Clone] of the other.
@@ -45,6 +50,11 @@ type Memory struct {
 	// now is what reads see; it may be changed only while owned is true.
 	now   *image
 	owned bool
+	// index holds the entries of now's table, or is nil: then nothing is changed
+	// in place.
+	index *index
+	// scratch is for probes of a single call.
+	scratch []byte
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
 	saved *image
 	// dirty says that something was written since the last commit.
@@ -79,6 +89,8 @@ func NewMemory(opts MemoryOptions) *Memory {
 	if opts.Records {
 		m.now.records = newFold(opts.Window)
 		m.saved, m.owned = m.now, false
+	} else {
+		m.index = newIndex()
 	}
 	return m
 }
@@ -86,8 +98,9 @@ func NewMemory(opts MemoryOptions) *Memory {
 // Clone returns a store with the same content, committed and not, in constant
 // time: the two copy a piece of what they share when they first change it.
 func (m *Memory) Clone() *Memory {
-	m.owned = false
+	m.owned, m.index = false, nil
 	c := *m
+	c.scratch = nil
 	return &c
 }
 
@@ -110,9 +123,23 @@ func (m *Memory) write() *image {
 	return m.now
 }
 
+// probe returns what finds key in the tree, until the next call.
+func (m *Memory) probe(key delegation.Key) packed {
+	if m.scratch == nil {
+		m.scratch = make([]byte, keyAt+delegation.MaxKeyBytes)
+	}
+	return probe(m.scratch, string(key))
+}
+
 // Get returns key's entry, without allocating. Its value may not be changed.
 func (m *Memory) Get(key delegation.Key) (marshal.Entry, bool) {
-	p, ok := m.now.table.Get(probe(string(key)))
+	if m.index != nil {
+		if p := m.index.find(m.index.hash(key), key); p != nil {
+			return p.entry(), true
+		}
+		return marshal.Entry{}, false
+	}
+	p, ok := m.now.table.Get(m.probe(key))
 	if !ok {
 		return marshal.Entry{}, false
 	}
@@ -121,24 +148,54 @@ func (m *Memory) Get(key delegation.Key) (marshal.Entry, bool) {
 
 // Put inserts or replaces.
 func (m *Memory) Put(e marshal.Entry) {
-	w, p := m.write(), pack(e)
-	if old, replaced := w.table.ReplaceOrInsert(p); replaced {
-		w.used -= old.size()
+	w := m.write()
+	if m.index == nil {
+		w.replace(pack(e))
+		return
 	}
-	w.used += p.size()
+	hash := m.index.hash(e.Key)
+	p := m.index.find(hash, e.Key)
+	if p == nil {
+		added := pack(e)
+		w.replace(added)
+		if !m.index.insert(hash, added) {
+			m.index = nil
+		}
+		return
+	}
+	size := p.size()
+	if p.overwrite(e) {
+		w.used += p.size() - size // may wrap around, and back
+		return
+	}
+	*p = pack(e)
+	w.replace(*p)
+}
+
+// replace puts p into the table, in the place of what its key had.
+func (i *image) replace(p packed) {
+	if old, replaced := i.table.ReplaceOrInsert(p); replaced {
+		i.used -= old.size()
+	}
+	i.used += p.size()
 }
 
 // Delete removes key's entry, if there is one.
 func (m *Memory) Delete(key delegation.Key) {
-	if !m.now.table.Has(probe(string(key))) {
-		return
+	p, ok := m.now.table.Get(m.probe(key))
+	if ok {
+		m.remove(p)
 	}
-	m.write().remove(probe(string(key)))
 }
 
-func (i *image) remove(p packed) {
-	if old, ok := i.table.Delete(p); ok {
-		i.used -= old.size()
+func (m *Memory) remove(p packed) {
+	w := m.write()
+	if m.index != nil {
+		key := delegation.Key(p.key())
+		m.index.remove(m.index.hash(key), key)
+	}
+	if old, ok := w.table.Delete(p); ok {
+		w.used -= old.size()
 	}
 }
 
@@ -154,10 +211,10 @@ func (i *image) ascend(r delegation.Range, yield func(packed) bool) {
 	from, _ := r.From.Key() // "" for −∞, which lies below every key
 	until, bounded := r.Until.Key()
 	if bounded {
-		i.table.AscendRange(probe(string(from)), probe(string(until)), yield)
+		i.table.AscendRange(probe(nil, string(from)), probe(nil, string(until)), yield)
 		return
 	}
-	i.table.AscendGreaterOrEqual(probe(string(from)), yield)
+	i.table.AscendGreaterOrEqual(probe(nil, string(from)), yield)
 }
 
 // RemoveRange removes every entry of r.
@@ -167,12 +224,8 @@ func (m *Memory) RemoveRange(r delegation.Range) {
 		doomed = append(doomed, p)
 		return true
 	})
-	if len(doomed) == 0 {
-		return
-	}
-	w := m.write()
 	for _, p := range doomed {
-		w.remove(p)
+		m.remove(p)
 	}
 }
 

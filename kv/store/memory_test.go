@@ -70,18 +70,27 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestValuesStay: what was returned keeps its content through later writes.
+// TestValuesStay: what was returned keeps its content until its key is put again,
+// and for good where the store may have shared it.
 func TestValuesStay(t *testing.T) {
-	s := NewMemory(MemoryOptions{})
-	s.Put(marshal.Entry{Key: "a", Value: []byte("one"), Version: 1})
-	e, _ := s.Get("a")
-	s.Put(marshal.Entry{Key: "a", Value: []byte("two"), Version: 2})
-	s.Delete("a")
-	if string(e.Value) != "one" || e.Version != 1 || e.Key != "a" {
-		t.Fatalf("the entry became %v", e)
-	}
-	if cap(e.Value) != len(e.Value) {
-		t.Fatal("an append to the value would overwrite its version")
+	cloned := NewMemory(MemoryOptions{})
+	cloned.Clone()
+	for name, s := range map[string]*Memory{
+		"volatile": NewMemory(MemoryOptions{}), "with records": NewMemory(MemoryOptions{Records: true}), "cloned": cloned,
+	} {
+		s.Put(marshal.Entry{Key: "a", Value: []byte("one"), Version: 1})
+		e, _ := s.Get("a")
+		if name != "volatile" {
+			s.Put(marshal.Entry{Key: "a", Value: []byte("two"), Version: 2})
+		}
+		s.Delete("a")
+		s.Put(marshal.Entry{Key: "a", Value: []byte("new"), Version: 3})
+		if string(e.Value) != "one" || e.Version != 1 || e.Key != "a" {
+			t.Errorf("%s: the entry became %v", name, e)
+		}
+		if cap(e.Value) != len(e.Value) {
+			t.Errorf("%s: an append to the value would overwrite what follows", name)
+		}
 	}
 }
 

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"ironkv/delegation"
+)
+
+const (
+	// bucketSlots makes a bucket fill an allocation of 256 bytes.
+	bucketSlots = 28
+	// maxIndexDepth bounds the directory. A bucket of that depth that is full has
+	// more entries of one 32-bit prefix than chance ever brings together.
+	maxIndexDepth = 32
+)
+
+// An index finds an entry by its key with a handful of cache misses, where the
+// tree takes some for each of its levels. It is an extendible hash table (R. Fagin
+// et al., Extendible Hashing, TODS 4(3), 1979): buckets split one at a time, so
+// that no single write pays for the growth of the whole.
+//
+// Which bucket an entry is in depends on a random seed, what a caller sees does not.
+type index struct {
+	seed maphash.Seed
+	// dir has 1<<depth buckets; the one of a key is at the top depth bits of its
+	// hash. A bucket of depth d stands in 1<<(depth-d) neighbouring places.
+	dir   []*bucket
+	depth uint8
+}
+
+// A bucket holds the entries whose hashes begin with the same depth bits.
+type bucket struct {
+	depth uint8
+	n     uint8 // slots that are used, from the first on
+	// tags are the low bytes of the hashes: the slots that are worth a look.
+	tags  [bucketSlots]uint8
+	slots [bucketSlots]packed
+}
+
+func newIndex() *index { return &index{seed: maphash.MakeSeed(), dir: []*bucket{{}}} }
+
+func (x *index) hash(key delegation.Key) uint64 { return maphash.String(x.seed, string(key)) }
+
+func (x *index) bucket(hash uint64) *bucket { return x.dir[hash>>(64-x.depth)] }
+
+// find returns the slot of key, or nil; it is good until the index is changed.
+func (x *index) find(hash uint64, key delegation.Key) *packed {
+	b := x.bucket(hash)
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(b.tags[i:b.n], uint8(hash))
+		if next < 0 {
+			return nil
+		}
+		if i += next; b.slots[i].key() == string(key) {
+			return &b.slots[i]
+		}
+	}
+}
+
+// insert adds an entry whose key is not there yet. It reports false, and the
+// index is of no use any more, where it would have to be deeper than it may.
+func (x *index) insert(hash uint64, p packed) bool {
+	b := x.bucket(hash)
+	for ; b.n == bucketSlots; b = x.bucket(hash) {
+		if b.depth == maxIndexDepth {
+			return false
+		}
+		x.split(hash, b)
+	}
+	b.add(hash, p)
+	return true
+}
+
+func (b *bucket) add(hash uint64, p packed) {
+	b.tags[b.n], b.slots[b.n] = uint8(hash), p
+	b.n++
+}
+
+// split divides b, which is where hash leads, by the next bit of the hashes.
+func (x *index) split(hash uint64, b *bucket) {
+	if b.depth == x.depth {
+		wider := make([]*bucket, 2*len(x.dir))
+		for i, old := range x.dir {
+			wider[2*i], wider[2*i+1] = old, old
+		}
+		x.dir, x.depth = wider, x.depth+1
+	}
+	halves := [2]*bucket{{depth: b.depth + 1}, {depth: b.depth + 1}}
+	for i := range b.n {
+		h := x.hash(delegation.Key(b.slots[i].key()))
+		halves[h>>(63-b.depth)&1].add(h, b.slots[i])
+	}
+	places := 1 << (x.depth - b.depth)
+	first := int(hash>>(64-x.depth)) &^ (places - 1)
+	for i := range places {
+		x.dir[first+i] = halves[2*i/places]
+	}
+}
+
+// remove removes key's entry, if there is one. Two neighbours that have become
+// small become one again, and an empty index is as small as a new one.
+func (x *index) remove(hash uint64, key delegation.Key) {
+	b, slot := x.bucket(hash), x.find(hash, key)
+	if slot == nil {
+		return
+	}
+	b.n--
+	for i := range b.slots {
+		if slot == &b.slots[i] {
+			b.tags[i], b.slots[i] = b.tags[b.n], b.slots[b.n]
+			b.slots[b.n] = packed{}
+			break
+		}
+	}
+	x.merge(hash, b)
+}
+
+func (x *index) merge(hash uint64, b *bucket) {
+	for b.depth > 0 {
+		places := 1 << (x.depth - b.depth)
+		first := int(hash>>(64-x.depth)) &^ (places - 1)
+		buddy := x.dir[first^places]
+		if buddy.depth != b.depth || int(buddy.n)+int(b.n) > bucketSlots/2 {
+			return
+		}
+		for i := range buddy.n {
+			b.tags[b.n], b.slots[b.n] = buddy.tags[i], buddy.slots[i]
+			b.n++
+		}
+		b.depth--
+		first &^= places
+		for i := range 2 * places {
+			x.dir[first+i] = b
+		}
+	}
+	if x.depth > 0 {
+		x.dir, x.depth = []*bucket{b}, 0
+	}
+}
