@@ -21,8 +21,9 @@ const movesTime = time.Minute
 type movers struct {
 	hosts int
 
-	mu  sync.Mutex
-	ids []client.MoveID // the last few
+	mu      sync.Mutex
+	ordered int
+	ids     []client.MoveID // the last few
 }
 
 func (*movers) name() string { return "move" }
@@ -77,6 +78,7 @@ func (m *movers) order(ctx context.Context, w *worker) error {
 	ids, err := w.db.MoveShard(ctx, m.part(w), client.HostID(1+w.rng.IntN(m.hosts)), opts...)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.ordered += len(ids)
 	m.ids = append(m.ids, ids...)
 	m.ids = m.ids[max(0, len(m.ids)-lastMoves):]
 	return err
@@ -100,9 +102,8 @@ func (m *movers) part(w *worker) delegation.Range {
 	return r
 }
 
-// settle resumes what is paused and waits until every move has ended. It returns
-// how many there were.
-func settle(ctx context.Context, db *client.Client) (int, error) {
+// settle resumes what is paused and waits until every move has ended.
+func settle(ctx context.Context, db *client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, movesTime)
 	defer cancel()
 	for {
@@ -114,20 +115,20 @@ func settle(ctx context.Context, db *client.Client) (int, error) {
 			}
 			if m.Phase == marshal.MovePaused {
 				if err := db.ResumeMove(ctx, m.ID); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return 0, violationf("with every host up and the network healed, move %v cannot be resumed: %v", m.ID, err)
+					return violationf("with every host up and the network healed, move %v cannot be resumed: %v", m.ID, err)
 				}
 			}
 			if m.Rate > 0 && !m.Phase.Ended() {
 				if err := db.ThrottleMove(ctx, m.ID, client.RateUnlimited); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return 0, violationf("with every host up and the network healed, move %v cannot be throttled: %v", m.ID, err)
+					return violationf("with every host up and the network healed, move %v cannot be throttled: %v", m.ID, err)
 				}
 			}
 		}
 		if err == nil && len(open) == 0 {
-			return len(moves), nil
+			return nil
 		}
 		if !wait(ctx, 50*time.Millisecond) {
-			return 0, violationf("%v after everything was healed these moves have not ended: %+v (%v)", movesTime, open, err)
+			return violationf("%v after everything was healed these moves have not ended: %+v (%v)", movesTime, open, err)
 		}
 	}
 }

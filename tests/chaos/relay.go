@@ -212,6 +212,7 @@ type link struct {
 	now    weather         // all of set
 	free   time.Duration   // since start: when what is queued will have left
 	wake   chan struct{}
+	seen   int // datagrams that came in
 	closed bool
 }
 
@@ -250,6 +251,7 @@ func (l *link) heal() {
 // push lets a datagram enter the link. b is the caller's.
 func (l *link) push(src, dst netip.AddrPort, b []byte) {
 	l.mu.Lock()
+	l.seen++
 	if _, waiting := l.faults.Deadline(); !waiting && l.now == (weather{}) {
 		l.mu.Unlock()
 		l.send(src, dst, b)

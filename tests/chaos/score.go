@@ -150,7 +150,7 @@ func (s *score) print(w io.Writer) {
 		t.AppendRow(table.Row{name, f.count, f.longest.Round(time.Millisecond)})
 	}
 	fmt.Fprintln(w, t.Render())
-	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves ended, %d audits passed, histories of %d registers linearizable (%d left undecided), "+
+	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves, %d audits passed, histories of %d registers linearizable (%d left undecided), "+
 		"%d journals verified (%s steps)\n",
 		s.clusters, s.rounds, s.starts, s.moves, s.audits, s.histories, s.undecided, s.journals, comma(s.journalSteps))
 	if s.kills > 0 {

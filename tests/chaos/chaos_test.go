@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"ironkv/kv/client"
+	"ironkv/udp"
+)
+
+// A history that one register would have said passes, and each that it would not
+// have said fails: the model can say no.
+func TestTheRegistersModel(t *testing.T) {
+	put := func(v string) regCall { return regCall{kind: regPut, value: v} }
+	guarded := func(v string, version uint64) regCall {
+		return regCall{kind: regPut, value: v, guarded: true, version: version}
+	}
+	got := func(v string, version uint64) regAnswer { return regAnswer{value: v, version: version} }
+	type step struct {
+		call   regCall
+		answer regAnswer
+	}
+	absent, unknown, failed := regAnswer{absent: true}, regAnswer{unknown: true}, regAnswer{failed: true}
+	get, del, wrote := regCall{}, regCall{kind: regDelete}, func(v uint64) regAnswer { return regAnswer{version: v} }
+	for name, tc := range map[string]struct {
+		steps []step
+		want  porcupine.CheckResult
+	}{
+		"written and read":            {[]step{{put("a"), wrote(3)}, {get, got("a", 3)}}, porcupine.Ok},
+		"a lost write":                {[]step{{put("a"), wrote(3)}, {get, absent}}, porcupine.Illegal},
+		"a stale read":                {[]step{{put("a"), wrote(3)}, {put("b"), wrote(4)}, {get, got("a", 3)}}, porcupine.Illegal},
+		"a version twice":             {[]step{{put("a"), wrote(3)}, {put("b"), wrote(3)}}, porcupine.Illegal},
+		"unknown and happened":        {[]step{{put("a"), unknown}, {get, got("a", 9)}}, porcupine.Ok},
+		"unknown and did not":         {[]step{{put("a"), unknown}, {get, absent}}, porcupine.Ok},
+		"unknown, later":              {[]step{{put("a"), unknown}, {get, absent}, {get, got("a", 9)}}, porcupine.Ok},
+		"unknown, twice":              {[]step{{put("a"), unknown}, {get, got("a", 9)}, {del, regAnswer{}}, {get, got("a", 10)}}, porcupine.Illegal},
+		"deleted":                     {[]step{{put("a"), wrote(3)}, {del, regAnswer{}}, {get, absent}}, porcupine.Ok},
+		"deleted and there":           {[]step{{put("a"), wrote(3)}, {del, regAnswer{}}, {get, got("a", 3)}}, porcupine.Illegal},
+		"a version again, deleted":    {[]step{{put("a"), wrote(3)}, {del, regAnswer{}}, {put("b"), wrote(3)}}, porcupine.Illegal},
+		"a condition met":             {[]step{{put("a"), wrote(3)}, {guarded("b", 3), wrote(4)}, {get, got("b", 4)}}, porcupine.Ok},
+		"a condition met wrongly":     {[]step{{put("a"), wrote(3)}, {guarded("b", 2), wrote(4)}}, porcupine.Illegal},
+		"a condition failed wrongly":  {[]step{{put("a"), wrote(3)}, {guarded("b", 3), failed}}, porcupine.Illegal},
+		"a condition failed":          {[]step{{put("a"), wrote(3)}, {guarded("b", 2), failed}, {get, got("a", 3)}}, porcupine.Ok},
+		"found nothing, wrongly":      {[]step{{put("a"), wrote(3)}, {del, absent}}, porcupine.Illegal},
+		"a value that nobody wrote":   {[]step{{get, got("z", 1)}}, porcupine.Illegal},
+		"unknown under no condition":  {[]step{{put("a"), wrote(3)}, {guarded("b", 2), unknown}, {get, got("b", 4)}}, porcupine.Illegal},
+		"unknown deletion":            {[]step{{put("a"), wrote(3)}, {del, unknown}, {get, absent}}, porcupine.Ok},
+		"unknown deletion, by nobody": {[]step{{put("a"), wrote(3)}, {get, absent}, {del, unknown}}, porcupine.Illegal},
+	} {
+		var ops []porcupine.Operation
+		for i, s := range tc.steps {
+			o := porcupine.Operation{Input: s.call, Output: s.answer, Call: int64(2 * i), Return: int64(2*i + 1)}
+			if s.answer.unknown {
+				o.Return = math.MaxInt64
+			}
+			ops = append(ops, o)
+		}
+		if is := porcupine.CheckOperationsTimeout(regModel, ops, patience); is != tc.want {
+			t.Errorf("%s: %v, want %v", name, is, tc.want)
+		}
+	}
+}
+
+// What is at rest is compared with what clients were told; each way in which it
+// can be wrong is told.
+func TestChecks(t *testing.T) {
+	good := func() (contents, []workload) {
+		rest := contents{}
+		add := func(name, value string) { rest[name] = client.Entry{Value: []byte(value), Version: 7} }
+		add("counter/0", "5")
+		for i := range accounts {
+			add(accountName(i), `{"Balance":1000}`)
+		}
+		add(accountName(0), `{"Balance":900,"Out":{"To":1,"Amount":100},"Count":1}`)
+		add("set/0", "x")
+		add("set/1", "y")
+		add(fillName(0), string(fillValue(0)))
+		add("register/0/0", "v")
+		c := &counters{}
+		c.certain[0], c.perhaps[0] = 4, 2
+		s := newSets()
+		s.added, s.acked = map[string]string{"set/0": "x", "set/1": "y", "set/2": "z"}, []string{"set/0"}
+		r := newRegisters(newScore())
+		r.rest["register/0/0"] = client.Entry{Value: []byte("v"), Version: 7}
+		return rest, []workload{c, bank{}, s, r}
+	}
+	for name, spoil := range map[string]func(contents){
+		"":                             func(contents) {},
+		"acknowledged":                 func(c contents) { c["counter/0"] = client.Entry{Value: []byte("3")} },
+		"is unknown":                   func(c contents) { c["counter/0"] = client.Entry{Value: []byte("7")} },
+		"together":                     func(c contents) { c[accountName(3)] = client.Entry{Value: []byte(`{"Balance":1001}`)} },
+		"bank/4 is gone":               func(c contents) { delete(c, accountName(4)) },
+		"set/0 was added":              func(c contents) { delete(c, "set/0") },
+		"set/3 is":                     func(c contents) { c["set/3"] = client.Entry{} },
+		"set/1 is":                     func(c contents) { c["set/1"] = client.Entry{Value: []byte("x")} },
+		"nobody has written it since;": func(c contents) { delete(c, "register/0/0") },
+		"fill/0":                       func(c contents) { delete(c, fillName(0)) },
+	} {
+		rest, loads := good()
+		spoil(rest)
+		var errs []error
+		for _, l := range loads {
+			errs = append(errs, l.check(rest))
+		}
+		err := errors.Join(append(errs, (&fill{entries: 1}).check(rest))...)
+		switch {
+		case name == "" && (err != nil || len(rest) > 0):
+			t.Errorf("nothing is wrong: %v, %v", err, rest)
+		case name != "" && (err == nil || !strings.Contains(err.Error(), name)):
+			t.Errorf("%v, want an error that says %q", err, name)
+		}
+	}
+}
+
+// The same seed draws the same plan; other seeds draw every kind of fault.
+func TestPlans(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(50) {
+		draw := func() []fault {
+			return drawPlan(rand.New(rand.NewPCG(seed, 0)), 4, 8*time.Second, options{}.allowed())
+		}
+		plan := draw()
+		if !reflect.DeepEqual(plan, draw()) {
+			t.Fatalf("seed %d draws two plans", seed)
+		}
+		for _, f := range plan {
+			seen[f.kind] = true
+			if f.last < 0 || len(f.hosts)+len(f.wires) == 0 {
+				t.Errorf("seed %d: %v", seed, f)
+			}
+		}
+	}
+	for _, kind := range append([]string{kindKill, kindStop, kindKillAll}, networkKinds...) {
+		if !seen[kind] {
+			t.Errorf("no seed draws %q", kind)
+		}
+	}
+}
+
+// Everybody sees everybody else under the relay's addresses, and links do what
+// the weather says.
+func TestRelay(t *testing.T) {
+	r, err := newRelay(2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.close() })
+	socket := func(at netip.AddrPort) *net.UDPConn {
+		s, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	one, two, guest := socket(r.real[0]), socket(r.real[1]), socket(netip.MustParseAddrPort("127.0.0.1:0"))
+	passes := func(from, to *net.UDPConn, at netip.AddrPort, n int) netip.AddrPort {
+		t.Helper()
+		buf, sent := make([]byte, maxDatagram), bytes.Repeat([]byte{byte(n)}, n)
+		if _, err := from.WriteToUDPAddrPort(sent, at); err != nil {
+			t.Fatal(err)
+		}
+		_ = to.SetReadDeadline(time.Now().Add(patience))
+		got, src, err := to.ReadFromUDPAddrPort(buf)
+		if err != nil || !bytes.Equal(buf[:got], sent) {
+			t.Fatalf("%d bytes, %v; want %d", got, err, n)
+		}
+		return src
+	}
+	if src := passes(one, two, r.address(2), 9); src != r.address(1) {
+		t.Errorf("host 2 sees host 1 as %v, not as %v", src, r.address(1))
+	}
+	back := passes(guest, one, r.address(1), 9)
+	if src := passes(one, guest, back, 60_000); src != r.address(1) {
+		t.Errorf("the client sees host 1 as %v, not as %v", src, r.address(1))
+	}
+	// What is cut or too large is lost: what arrives first is what was sent after.
+	link := r.links[wire{1, 2}]
+	for _, w := range []weather{{cut: true}, {FaultRates: udp.FaultRates{Drop: 1}}, {FaultRates: udp.FaultRates{MTU: 99}}} {
+		link.change(1, &w)
+		count := func() int { link.mu.Lock(); defer link.mu.Unlock(); return link.seen }
+		want := count() + 20
+		for range 20 {
+			if _, err := one.WriteToUDPAddrPort(make([]byte, 100), r.address(2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		passes(two, one, r.address(1), 8) // the other way is another matter
+		eventually(t, func() bool { return count() == want })
+		link.change(1, nil)
+		passes(one, two, r.address(2), 7)
+	}
+}
+
+// Of two weathers at once each thing is the worse.
+func TestWeatherJoins(t *testing.T) {
+	a := weather{FaultRates: udp.FaultRates{Drop: 0.1, MTU: 1280}, bps: 100}
+	b := weather{FaultRates: udp.FaultRates{Drop: 0.2, Delay: 5, MTU: 576}, cut: true}
+	want := weather{FaultRates: udp.FaultRates{Drop: 0.2, Delay: 5, MTU: 576}, cut: true, bps: 100}
+	if got := a.join(b); got != want || b.join(a) != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// A host that does not come back to what it used is told apart from one that does.
+func TestUsageIsJudged(t *testing.T) {
+	calm := usage{20, 30, 100 << 20, 70 << 20}
+	cycles := func(last usage) [][]usage {
+		return [][]usage{{calm}, {calm}, {calm}, {{9999, 9999, 9 << 40, 9 << 40}}, {last}, {last}, {last}}
+	}
+	if err := judge(cycles(calm)); err != nil {
+		t.Error(err)
+	}
+	for name, u := range map[string]usage{
+		"goroutines": {40, 30, 100 << 20, 70 << 20}, "open files": {20, 99, 100 << 20, 70 << 20},
+		"memory": {20, 30, 400 << 20, 70 << 20}, "disk": {20, 30, 100 << 20, 400 << 20},
+	} {
+		if err := judge(cycles(u)); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want one about %s", err, name)
+		}
+	}
+}
+
+// One short round with real processes: faults happen, nothing is wrong, nothing
+// is left.
+func TestOneRound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds kvd and takes seconds")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	var out bytes.Buffer
+	o := options{seed: 1, hosts: 3, rounds: 1, length: 2 * time.Second, out: &out}
+	if err := chaos(t.Context(), o, ""); err != nil || !strings.Contains(out.String(), "1 rounds") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// A host that ends by itself is found out, and what is needed to see why is kept.
+func TestAViolationLeavesItsTraces(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "kvd"), []byte("#!/bin/sh\necho no reason >&2\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := chaos(t.Context(), options{seed: 77, hosts: 3, rounds: 1, length: time.Second, out: io.Discard}, bin)
+	var v *violation
+	if !errors.As(err, &v) || !strings.Contains(err.Error(), "no reason") || !strings.Contains(err.Error(), "-seed 77") {
+		t.Fatalf("%v, want a violation with what the host said and the command", err)
+	}
+	left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*", "cluster-0", "host-*.log"))
+	if len(left) == 0 {
+		t.Error("the logs are gone")
+	}
+}
+
+// eventually waits for what comes from another goroutine.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	for late := time.Now().Add(patience); !ok(); runtime.Gosched() {
+		if time.Now().After(late) {
+			t.Fatal("it does not come")
+		}
+	}
+}
