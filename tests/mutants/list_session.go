@@ -157,7 +157,7 @@ var sessionMutants = []mutant{
 	{
 		name: "hold-for-what-has-come", file: "kv/request.go",
 		before: "hint.Seqno > peer.In.Tombstone() && ", after: "",
-		breaks: "nothing is held for a delegate that has come already",
+		breaks: "nothing is held for a delegate that has come already", by: "./kv",
 	},
 	{
 		name: "hold-for-another-life", file: "kv/request.go",

@@ -33,12 +33,6 @@ var storeMutants = []mutant{
 		breaks: "the clock is committed with every batch",
 	},
 	{
-		name: "commit-after-failure", file: "kv/store/disk.go",
-		before: "	if err := d.fault.err(); err != nil {\n		return nil, fmt.Errorf(\"commit of step %d: %w\", c.Step, err)\n	}\n	if d.table.Empty()",
-		after:  "	if d.table.Empty()",
-		breaks: "a store that has failed once takes nothing any more",
-	},
-	{
 		name: "lock-not-needed", file: "kv/store/disk.go",
 		before: "	if err != nil {\n		return nil, fmt.Errorf(\"%w: %s is open in another process, or",
 		after:  "	if err != nil && lock != nil {\n		return nil, fmt.Errorf(\"%w: %s is open in another process, or",
@@ -123,7 +117,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "memory-clone-shares", file: "kv/store/memory.go",
-		before: "	m.owned = false\n	c := *m\n", after: "	c := *m\n",
+		before: "	m.owned, m.index = false, nil\n	c := *m\n", after: "	m.index = nil\n	c := *m\n",
 		breaks: "a clone and its original do not see each other's changes",
 	},
 	{
