@@ -128,7 +128,7 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 			return err
 		}
 	}
-	if err := c.heal(ctx); err != nil {
+	if err := c.nemesis.heal(ctx); err != nil {
 		return err
 	}
 	var addresses []string
@@ -163,11 +163,6 @@ func (c *cluster) smallDisk(id int) error {
 	return nil
 }
 
-func (c *cluster) heal(ctx context.Context) error {
-	defer c.score.begin("healing")()
-	return c.nemesis.heal(ctx)
-}
-
 // round lets everybody work while the nemesis strikes, heals everything, and
 // looks at what is there.
 func (c *cluster) round(ctx context.Context, round int, strike func()) error {
@@ -189,10 +184,12 @@ func (c *cluster) round(ctx context.Context, round int, strike func()) error {
 		}
 	}
 	strike()
-	err := c.heal(ctx)
+	healed := c.score.begin("healed")
+	err := c.nemesis.heal(ctx)
 	wait(ctx, graceTime)
 	close(stop)
 	group.Wait()
+	healed()
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
 	}

@@ -310,6 +310,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 func printPlan(w io.Writer, plan []fault) {
 	for _, f := range plan {
-		fmt.Fprintln(w, "   ", f)
+		fmt.Fprintf(w, "    %v\n", f)
 	}
 }

@@ -141,7 +141,7 @@ func (s *score) print(w io.Writer) {
 		t.AppendRow(table.Row{name, comma(o.answered), comma(o.unknown), comma(o.unavailable)})
 	}
 	t.AppendFooter(table.Row{"all", comma(sum.answered), comma(sum.unknown), comma(sum.unavailable)})
-	fmt.Fprintln(w, t.Render())
+	fmt.Fprintf(w, "%s\n", t.Render())
 	t = table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"fault", "times", "longest unavailability"})
@@ -149,7 +149,7 @@ func (s *score) print(w io.Writer) {
 		f := s.faults[name]
 		t.AppendRow(table.Row{name, f.count, f.longest.Round(time.Millisecond)})
 	}
-	fmt.Fprintln(w, t.Render())
+	fmt.Fprintf(w, "%s\n", t.Render())
 	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves, %d audits passed, histories of %d registers linearizable (%d left undecided), "+
 		"%d journals verified (%s steps)\n",
 		s.clusters, s.rounds, s.starts, s.moves, s.audits, s.histories, s.undecided, s.journals, comma(s.journalSteps))
