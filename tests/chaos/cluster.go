@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -71,7 +72,6 @@ func (c *cluster) live(ctx context.Context) (err error) {
 	if hosts == 0 {
 		hosts = 3 + c.rng.IntN(3)
 	}
-	c.say("cluster %d: %d hosts, journals %v", c.number, hosts, c.journal)
 	defer func() {
 		err = errors.Join(err, c.stop(err != nil))
 		if err == nil && c.journal {
@@ -113,7 +113,8 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--chunk", "16KiB"}
+	args := c.drawFlags()
+	c.say("cluster %d: %d hosts, journals %v, %s", c.number, hosts, c.journal, strings.Join(args, " "))
 	if c.journal {
 		args = append(args, "--journal", filepath.Join(c.dir, journals))
 	}
@@ -145,9 +146,34 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 		c.clients = append(c.clients, db)
 	}
 	set, fill, movers := newSets(), &fill{}, &movers{hosts: hosts}
-	c.loads = []workload{newRegisters(c.score), &counters{}, bank{}, set, &scans{set, fill}, movers}
+	registers := newRegisters(c.score)
+	c.loads = []workload{registers, &guests{addresses, registers}, &counters{}, bank{}, set, &scans{set, fill}, movers}
 	c.fill, c.movers = fill, movers
 	return errors.Join(fill.load(ctx, c.clients[0], fillEntries), bank{}.open(ctx, c.clients[0]))
+}
+
+// drawFlags draws the limits of a cluster's hosts: narrow ones, so that they are
+// met, and at times the defaults.
+func (c *cluster) drawFlags() []string {
+	var args []string
+	for _, f := range []struct {
+		name   string
+		values []string // "" leaves the default
+	}{
+		{"--chunk", []string{"1KiB", "16KiB", "16KiB", ""}},
+		{"--in-flight", []string{"40KiB", ""}},
+		{"--session-idle", []string{"1500ms", "", ""}},
+		{"--window", []string{"2", "", ""}},
+		{"--holds", []string{"2", "", ""}},
+		{"--hold-time", []string{"50ms", "", ""}},
+		{"--moves", []string{"1", "", ""}},
+		{"--cache", []string{"1MiB", ""}},
+	} {
+		if v := pick(c.rng, f.values...); v != "" {
+			args = append(args, f.name, v)
+		}
+	}
+	return args
 }
 
 // smallDisk gives a host a disk that can be filled, where that is possible.

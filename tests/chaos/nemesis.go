@@ -48,6 +48,7 @@ func (f fault) String() string {
 		unit string
 	}{
 		{"loss", 100 * r.Drop, "%"}, {"twice", 100 * r.Duplicate, "%"}, {"reordered", 100 * r.Reorder, "%"},
+		{"bits flipped", 100 * r.Flip, "%"}, {"cut short", 100 * r.Truncate, "%"},
 		{"by", 1e3 * r.ReorderBy.Seconds(), "ms"}, {"delay", 1e3 * r.Delay.Seconds(), "ms"},
 		{"jitter", 1e3 * r.Jitter.Seconds(), "ms"}, {"mtu", float64(r.MTU), "B"}, {"rate", float64(r.bps), "B/s"}, {"leaving", float64(f.leave), "B"},
 	} {
@@ -136,7 +137,7 @@ func drawTrouble(rng *rand.Rand, hosts int, kind string) fault {
 
 // networkKinds are all that of can draw.
 var networkKinds = []string{
-	"loss", "duplication", "reordering", "delay", "bandwidth", "mtu 576", "mtu 1280", "partition", "one way", "cut off",
+	"loss", "duplication", "reordering", "stragglers", "damage", "delay", "bandwidth", "mtu 576", "mtu 1280", "partition", "one way", "cut off",
 }
 
 // of draws what a fault of the network is and which wires suffer.
@@ -150,6 +151,11 @@ func (f fault) of(rng *rand.Rand, hosts int, kind string) fault {
 		f.weather.Duplicate = 0.05 + 0.45*rng.Float64()
 	case "reordering":
 		f.weather.Reorder, f.weather.ReorderBy = 0.1+0.6*rng.Float64(), between(rng, time.Millisecond, 60*time.Millisecond)
+	case "stragglers": // copies that come when the other was answered long ago
+		f.weather.Duplicate = 0.1 + 0.4*rng.Float64()
+		f.weather.Reorder, f.weather.ReorderBy = 0.05+0.2*rng.Float64(), between(rng, time.Second, 4*time.Second)
+	case "damage":
+		f.weather.Flip, f.weather.Truncate = 0.2*rng.Float64(), 0.1*rng.Float64()
 	case "delay":
 		f.weather.Delay, f.weather.Jitter = between(rng, 0, 100*time.Millisecond), between(rng, 0, 100*time.Millisecond)
 	case "bandwidth":

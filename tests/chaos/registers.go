@@ -203,3 +203,34 @@ func (r *registers) trim(ctx context.Context, db *client.Client) error {
 	clear(r.late)
 	return remove(ctx, db, names)
 }
+
+// guests are clients that come, do a little with registers, and go.
+type guests struct {
+	addresses []string
+	registers *registers
+}
+
+func (*guests) name() string { return "guest" }
+
+func (*guests) workers() (int, time.Duration) { return 1, 2 * time.Second }
+
+func (*guests) round(int) {}
+
+func (*guests) check(contents) error { return nil }
+
+func (g *guests) step(ctx context.Context, w *worker) (err error) {
+	const steps = 10
+	db, err := client.Dial(ctx, g.addresses, client.WithTimeout(callTime))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	guest := *w
+	guest.db = db
+	for range steps {
+		if err := g.registers.step(ctx, &guest); err != nil {
+			return err
+		}
+	}
+	return nil
+}

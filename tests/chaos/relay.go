@@ -20,8 +20,9 @@ const (
 	// maxQueue is how many bytes wait before a link of limited bandwidth; more are
 	// dropped, as a router's buffer drops them.
 	maxQueue = 128 << 10
-	// maxNATs bounds the addresses that the relay stands in for.
-	maxNATs = 1 << 12
+	// maxNATs bounds the addresses that the relay stands in for; the one that was
+	// not used for longest makes room.
+	maxNATs = 200
 )
 
 // clients is the end of a link that stands for all clients; hosts are 1, 2, ….
@@ -42,9 +43,16 @@ type relay struct {
 	links map[wire]*link
 
 	mu     sync.Mutex // guards what follows
-	nats   map[nat]*net.UDPConn
+	nats   map[nat]*standIn
+	uses   uint64
 	closed bool
 	group  sync.WaitGroup
+}
+
+// A standIn is the socket that stands for a client at a host.
+type standIn struct {
+	*net.UDPConn
+	used uint64 // the number of the use that was the last
 }
 
 // nat is what a client looks like to a host.
@@ -55,7 +63,7 @@ type nat struct {
 
 // newRelay opens the sockets of n hosts. The hosts' own addresses are free ports.
 func newRelay(n int, seed uint64) (*relay, error) {
-	r := &relay{start: time.Now(), links: map[wire]*link{}, nats: map[nat]*net.UDPConn{}}
+	r := &relay{start: time.Now(), links: map[wire]*link{}, nats: map[nat]*standIn{}}
 	for range n {
 		sock, err := relaySocket()
 		if err != nil {
@@ -143,17 +151,37 @@ func (r *relay) sender(w wire) func(src, dst netip.AddrPort, b []byte) {
 func (r *relay) natOf(k nat) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if sock, ok := r.nats[k]; ok || r.closed || len(r.nats) >= maxNATs {
-		return sock
+	r.uses++
+	if s, ok := r.nats[k]; ok {
+		s.used = r.uses
+		return s.UDPConn
+	}
+	if r.closed {
+		return nil
+	}
+	if len(r.nats) >= maxNATs {
+		r.forget()
 	}
 	sock, err := relaySocket()
 	if err != nil {
 		return nil // a lost datagram
 	}
-	r.nats[k] = sock
+	r.nats[k] = &standIn{sock, r.uses}
 	l := r.links[wire{k.host, clients}]
 	r.group.Go(func() { r.receive(sock, func(src netip.AddrPort, b []byte) { l.push(src, k.client, b) }) })
 	return sock
+}
+
+// forget closes the socket that was not used for longest. The caller holds mu.
+func (r *relay) forget() {
+	var oldest nat
+	for k, s := range r.nats {
+		if o := r.nats[oldest]; o == nil || s.used < o.used {
+			oldest = k
+		}
+	}
+	_ = r.nats[oldest].Close()
+	delete(r.nats, oldest)
 }
 
 // close closes all sockets and waits for the relay's goroutines.
@@ -193,6 +221,7 @@ func (w weather) join(v weather) weather {
 	return weather{
 		FaultRates: udp.FaultRates{
 			Drop: max(w.Drop, v.Drop), Duplicate: max(w.Duplicate, v.Duplicate),
+			Flip: max(w.Flip, v.Flip), Truncate: max(w.Truncate, v.Truncate),
 			Reorder: max(w.Reorder, v.Reorder), ReorderBy: max(w.ReorderBy, v.ReorderBy),
 			Delay: max(w.Delay, v.Delay), Jitter: max(w.Jitter, v.Jitter), MTU: least(w.MTU, v.MTU),
 		},
