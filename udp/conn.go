@@ -91,7 +91,7 @@ func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
 func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
 // Now returns the time since the Conn was opened, the clock of its Transport.
-func (c *Conn) Now() time.Duration { return clock().Sub(c.start) }
+func (c *Conn) Now() time.Duration { return since(c.start) }
 
 // Classify says what an address is; see Transport.Classify.
 func (c *Conn) Classify(addr netip.AddrPort, class Class) {
@@ -137,9 +137,13 @@ func (c *Conn) Close() error {
 // Send queues a copy of msg for dst until the next Flush, by anyone, or the next Receive. Errors:
 // those of Transport.Send.
 func (c *Conn) Send(dst netip.AddrPort, msg []byte, mode Mode) error {
+	var now time.Duration // which only a message that travels as fragments has a use for
+	if mode == Reliable || headerSize+messageSize(len(msg)) > MinDatagram {
+		now = c.Now()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.transport.Send(c.Now(), dst, msg, mode)
+	return c.transport.Send(now, dst, msg, mode)
 }
 
 // Flush sends what may leave now. It never waits: if another goroutine is sending, that one sends
