@@ -22,6 +22,8 @@ const (
 	// A check of a mutant hangs once it took so much longer than that of the tree.
 	hangFactor = 4
 	hangLeast  = 15 * time.Second
+	// testGrace is how much later than a test itself the process ends that hangs.
+	testGrace = 5 * time.Second
 	// maxStates fails a search that the mutant has made endless; the scopes need a fiftieth.
 	maxStates = 1 << 20
 	// simSteps are those of each run, as in make sim.
@@ -60,9 +62,8 @@ func (l *lab) proven(ctx context.Context, check string) (time.Duration, error) {
 	}
 	l.mu.Unlock()
 	c.once.Do(func() {
-		began := time.Now()
-		found, err := l.try(ctx, check, "", controlLimit)
-		c.took = time.Since(began)
+		found, took, err := l.try(ctx, check, "", controlLimit)
+		c.took = took
 		if err != nil {
 			c.err = fmt.Errorf("the tree as it is fails %s (%w: %s): mend that first", check, err, found)
 		}
@@ -71,37 +72,41 @@ func (l *lab) proven(ctx context.Context, check string) (time.Duration, error) {
 }
 
 // try runs one check with an overlay, or without one. It returns nil where the check
-// passes, or an error of this file and what the check found.
-func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duration) (string, error) {
+// passes, or an error of this file and what the check found; and how long it ran.
+func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duration) (witness string, took time.Duration, err error) {
 	dir, err := os.MkdirTemp(l.temp, "check")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer os.RemoveAll(dir)
 	bin := filepath.Join(dir, "bin")
-	build, run, where := l.commands(check, bin)
+	build, run, where := l.commands(check, bin, limit)
 	if overlay != "" {
 		build = append(build[:2:2], append([]string{"-overlay", overlay}, build[2:]...)...)
 	}
 	if out, err := l.output(ctx, controlLimit, l.root, build...); err != nil {
-		return string(out), fmt.Errorf("%w: %w", errCompile, err)
+		return string(out), 0, fmt.Errorf("%w: %w", errCompile, err)
 	}
 	began := time.Now()
-	out, err := l.output(ctx, limit, where, append([]string{bin}, run...)...)
+	out, err := l.output(ctx, limit+testGrace, where, append([]string{bin}, run...)...)
+	took = time.Since(began)
+	hanging := hangingTest.FindSubmatch(out)
 	switch {
 	case ctx.Err() != nil:
-		return "", ctx.Err()
+		return "", took, ctx.Err()
+	case hanging != nil:
+		return string(hanging[1]) + after(check, "", took), took, errHangs
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("no end after %v", limit.Round(time.Second)), errHangs
+		return fmt.Sprintf("no end after %v", limit.Round(time.Second)), took, errHangs
 	case err == nil:
-		return "", nil
+		return "", took, nil
 	}
-	return found(check, string(out), err) + after(check, string(out), time.Since(began)), errCaught
+	return found(check, string(out), err) + after(check, string(out), took), took, errCaught
 }
 
 // commands returns how a check is built (from its third word on, flags may be put
 // in) and run, and where.
-func (l *lab) commands(check, bin string) (build, run []string, where string) {
+func (l *lab) commands(check, bin string, limit time.Duration) (build, run []string, where string) {
 	switch check {
 	case "sim":
 		return []string{"go", "build", "-o", bin, "./tests/sim"},
@@ -110,7 +115,7 @@ func (l *lab) commands(check, bin string) (build, run []string, where string) {
 		return []string{"go", "build", "-o", bin, "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
 	}
 	return []string{"go", "test", "-c", "-vet=off", "-o", bin, check},
-		[]string{"-test.short", "-test.failfast"}, filepath.Join(l.root, check)
+		[]string{"-test.short", "-test.failfast", "-test.timeout", limit.String()}, filepath.Join(l.root, check)
 }
 
 func (l *lab) output(ctx context.Context, limit time.Duration, dir string, args ...string) ([]byte, error) {
@@ -127,12 +132,13 @@ func (l *lab) output(ctx context.Context, limit time.Duration, dir string, args 
 }
 
 var (
-	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
-	panicLine  = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*`)
-	simFailure = regexp.MustCompile(`(?m)^(crash|safety|liveness): .*`)
-	simRuns    = regexp.MustCompile(`(?m)^(\d+) runs, (\d+) steps`)
-	violation  = regexp.MustCompile(`(?m)^(VIOLATION|explore): .*`)
-	scopeName  = regexp.MustCompile(`(?m)^== (\S+)`)
+	hangingTest = regexp.MustCompile(`panic: test timed out after .*\n\s*running tests:\n\s*(\S+)`)
+	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	panicLine   = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*`)
+	simFailure  = regexp.MustCompile(`(?m)^(crash|safety|liveness): .*`)
+	simRuns     = regexp.MustCompile(`(?m)^(\d+) runs, (\d+) steps`)
+	violation   = regexp.MustCompile(`(?m)^(VIOLATION|explore): .*`)
+	scopeName   = regexp.MustCompile(`(?m)^== (\S+)`)
 )
 
 // found returns the invariant, conjunct or test that failed.

@@ -51,7 +51,7 @@ var deliveryMutants = []mutant{
 	},
 	{
 		name: "ack-not-persisted", file: "kv/deliver.go",
-		before: "	h.store.DropUnacked(id, first, n)\n	h.store.SetPeer(id, peer.Record())\n", after: "",
+		before: "	h.store.DropUnacked(id, first, n)\n	h.store.SetPeer(id, peer.Record())\n", after: "	_ = first\n",
 		breaks: "what was acknowledged is known after a crash",
 	},
 	{

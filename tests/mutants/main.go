@@ -165,7 +165,7 @@ func (l *lab) judge(ctx context.Context, m *mutant) verdict {
 		if err != nil {
 			return verdict{err: err}
 		}
-		witness, err := l.try(ctx, check, overlay, hangLeast+hangFactor*took)
+		witness, _, err := l.try(ctx, check, overlay, hangLeast+hangFactor*took)
 		switch {
 		case errors.Is(err, errCaught), errors.Is(err, errHangs) && m.hangs:
 			return verdict{by: check, witness: clip(witness)}
