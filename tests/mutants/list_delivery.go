@@ -103,7 +103,7 @@ var deliveryMutants = []mutant{
 	{
 		name: "delegate-before-joining", file: "kv/deliver.go",
 		before: "	if !h.state.Joined {\n", after: "	if false {\n",
-		breaks: "a host that has not met its peers takes nothing over",
+		breaks: "a host that has not met its peers takes nothing over", by: "./kv",
 	},
 	{
 		name: "delegate-range-widened", file: "kv/deliver.go",
@@ -121,8 +121,8 @@ var deliveryMutants = []mutant{
 		breaks: "everything unacknowledged is repeated",
 	},
 	{
-		name: "no-retransmission", file: "kv/peer.go",
-		before: "		t = min(t, l.sentAt+silence)\n", after: "		_ = silence\n",
+		name: "no-retransmission", file: "kv/deliver.go",
+		before: "		h.sendDelegate(id, seqno, d)\n	}\n}", after: "		_, _ = seqno, d\n	}\n}",
 		breaks: "a delegate that was lost is sent again",
 	},
 	{
@@ -144,7 +144,7 @@ var deliveryMutants = []mutant{
 	{
 		name: "greeting-of-stranger-taken", file: "kv/peer.go",
 		before: "stranger := peer.Incarnation != 0 && peer.Incarnation != m.FromIncarnation", after: "stranger := false",
-		breaks: "a host that lost its state is not met anew under its id",
+		breaks: "a host that lost its state is not met anew under its id", by: "./kv",
 	},
 	{
 		name: "older-copy-not-noticed", file: "kv/peer.go",
