@@ -5,11 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +114,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 			next <- i
 		}
 	}()
-	code, survivors := 0, 0
+	code, survivors, caught := 0, 0, map[string]int{}
 	for i := range list {
 		v := <-verdicts[i]
 		if v.err != nil {
@@ -125,6 +127,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 			fmt.Printf("%-34s SURVIVED %s\n", list[i].name, strings.Join(list[i].checks(), ", "))
 			continue
 		}
+		caught[v.by]++
 		note := ""
 		if first := list[i].checks()[0]; v.by != first {
 			note = " (" + first + " passed)"
@@ -132,7 +135,11 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 		fmt.Printf("%-34s %s%s\t%s\n", list[i].name, v.by, note, v.witness)
 	}
 	workers.Wait()
-	fmt.Printf("\n%d mutants, %d survived; %.0f s\n", len(list), survivors, time.Since(began).Seconds())
+	fmt.Printf("\n%d mutants, %d survived; caught by:", len(list), survivors)
+	for _, check := range slices.Sorted(maps.Keys(caught)) {
+		fmt.Printf(" %s %d,", check, caught[check])
+	}
+	fmt.Printf(" in %.0f s\n", time.Since(began).Seconds())
 	if code == 0 && survivors > 0 {
 		code = exitSurvivor
 	}
