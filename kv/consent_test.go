@@ -87,3 +87,20 @@ func TestHostThatHasNotJoinedTakesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A host promises its room once: what it tells all of its peers adds up to no more
+// than it has above its reserve.
+func TestRoomIsPromisedOnce(t *testing.T) {
+	const reserve, free = 1000, 5000
+	r := newRig(t, 3, kv.Limits{ReserveBytes: reserve})
+	r.Step(2, kv.Input{Kind: kv.InputRoom, Room: reserve + free})
+	var promised uint64
+	for _, from := range []delegation.HostID{1, 3} {
+		promised += one[*marshal.Consent](r, r.from(host(from), 2, &marshal.Propose{
+			PeerHeader: r.peer(from, 2), Move: marshal.MoveID{Host: from, Number: 1}, Range: delegation.All, MaxMessage: marshal.MaxMessageBytes,
+		})).Room
+	}
+	if promised == 0 || promised > free {
+		t.Errorf("%d bytes are promised to two peers, of %d", promised, free)
+	}
+}
