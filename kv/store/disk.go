@@ -94,7 +94,7 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 	fenced := &fence{FS: fs, down: newFault(), store: d.fault, ballast: d.ballast, witness: d.witness}
 	po := opts.pebble(fenced, d.fault)
 	po.Lock = d.lock
-	if d.db, err = openDatabase(dir, po); err != nil {
+	if d.db, err = openUnless(d.fault, func() (*pebble.DB, error) { return openDatabase(dir, po) }); err != nil {
 		if fault := d.fault.err(); fault != nil {
 			return fault
 		}

@@ -324,3 +324,33 @@ func TestLargestEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestOpenOnAFullDisk: what the logs hold cannot be flushed. The host says so
+// instead of waiting for ever, and goes on from there once there is room.
+func TestOpenOnAFullDisk(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := openTest(t, fs)
+	d := newDriver(3)
+	for range 20 {
+		wait(t, d.batch(t, s))
+	}
+	kept := dump(t, s)
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	full := errorfs.Wrap(crashed.CrashClone(vfs.CrashCloneCfg{}), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if strings.HasSuffix(op.Path, ".sst") && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	if _, err := OpenDisk("data", testIdentity, testOptions(full)); !errors.Is(err, ErrFull) {
+		t.Fatalf("open on a full disk: %v, want ErrFull", err)
+	}
+	s = openTest(t, crashed)
+	equal(t, "once there is room", dump(t, s), kept)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

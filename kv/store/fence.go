@@ -8,15 +8,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Pebble starts flushes and compactions that fail again at once; so they fail
 // after a pause: fullPause where a compaction finds the disk full, downPause where
 // the fence is down, and it is a matter of moments until the store is closed.
+//
+// openPause is how long opening the database may go on behind a fence that is down.
 const (
 	fullPause = time.Second
 	downPause = 10 * time.Millisecond
+	openPause = time.Second
 )
 
 // A fence stands between Pebble and the file system. Pebble ends the process
@@ -66,6 +70,33 @@ func (f *fence) change(what, name string, category vfs.DiskWriteCategory, do fun
 		return err
 	}
 	return f.fail(what, name, err)
+}
+
+// openUnless opens the database, or gives up on the fault: behind a fence that is
+// down Pebble would wait for ever for what its logs hold to be flushed, trying
+// again and again. What is given up changes nothing on the disk any more; it
+// keeps its goroutine, and the lock of the directory, until the process ends.
+func openUnless(f *fault, open func() (*pebble.DB, error)) (*pebble.DB, error) {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		db, err := open()
+		done <- opened{db, err}
+	}()
+	select {
+	case o := <-done:
+		return o.db, o.err
+	case <-f.noted:
+	}
+	select {
+	case o := <-done: // as a rule Pebble says so, too, and closes what it opened
+		return o.db, o.err
+	case <-time.After(openPause):
+		return nil, f.err()
+	}
 }
 
 func (f *fence) wrap(name string, category vfs.DiskWriteCategory, file vfs.File) vfs.File {
