@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,17 +67,16 @@ type nat struct {
 func newRelay(n int, seed uint64) (*relay, error) {
 	r := &relay{start: time.Now(), links: map[wire]*link{}, nats: map[nat]*standIn{}}
 	for range n {
-		sock, err := relaySocket()
+		sock, err := relaySocket(0)
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 		r.socks = append(r.socks, sock)
-		free, err := relaySocket()
+		own, err := ownPort(r.real)
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
-		r.real = append(r.real, addressOf(free))
-		_ = free.Close()
+		r.real = append(r.real, own)
 	}
 	for from := range n + 1 {
 		for to := range n + 1 {
@@ -91,8 +92,27 @@ func newRelay(n int, seed uint64) (*relay, error) {
 	return r, nil
 }
 
-func relaySocket() (*net.UDPConn, error) {
-	sock, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+// ownPort returns an address for a host. While the host is down nobody else may
+// be given its port: it is none of those that the system gives away. Runs at the
+// same time begin at different ones.
+func ownPort(taken []netip.AddrPort) (netip.AddrPort, error) {
+	const first, count, step = 11_000, 20_000, 97
+	for i := range count {
+		sock, err := relaySocket(first + (os.Getpid()*step+i)%count)
+		if err != nil {
+			continue
+		}
+		addr := addressOf(sock)
+		_ = sock.Close()
+		if !slices.Contains(taken, addr) {
+			return addr, nil
+		}
+	}
+	return netip.AddrPort{}, fmt.Errorf("no free port from %d to %d", first, first+count)
+}
+
+func relaySocket(port int) (*net.UDPConn, error) {
+	sock, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 	if err != nil {
 		return nil, fmt.Errorf("open a socket of the relay: %w", err)
 	}
@@ -162,7 +182,7 @@ func (r *relay) natOf(k nat) *net.UDPConn {
 	if len(r.nats) >= maxNATs {
 		r.forget()
 	}
-	sock, err := relaySocket()
+	sock, err := relaySocket(0)
 	if err != nil {
 		return nil // a lost datagram
 	}
