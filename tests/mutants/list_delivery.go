@@ -139,7 +139,7 @@ var deliveryMutants = []mutant{
 	{
 		name: "stranger-believed", file: "kv/peer.go",
 		before: "if peer == nil || hd.From != p.Src.Host {", after: "if peer == nil {",
-		breaks: "a host speaks for itself only",
+		breaks: "a host speaks for itself only", by: "./kv",
 	},
 	{
 		name: "greeting-of-stranger-taken", file: "kv/peer.go",
@@ -149,7 +149,7 @@ var deliveryMutants = []mutant{
 	{
 		name: "older-copy-not-noticed", file: "kv/peer.go",
 		before: "if confirms && (m.Received > peer.Out.Sent() || m.Acked > peer.In.Tombstone()) {", after: "if false {",
-		breaks: "a host that came back with an older copy of its state stops",
+		breaks: "a host that came back with an older copy of its state stops", by: "./kv",
 	},
 	{
 		name: "joins-at-once", file: "kv/peer.go",
@@ -169,6 +169,6 @@ var deliveryMutants = []mutant{
 	{
 		name: "room-not-shared", file: "kv/peer.go",
 		before: "/ uint64(max(1, len(h.order)))", after: "/ 1",
-		breaks: "a host promises its room once, not to each of its peers",
+		breaks: "a host promises its room once, not to each of its peers", by: "./kv",
 	},
 }

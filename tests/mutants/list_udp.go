@@ -70,7 +70,7 @@ var udpMutants = []mutant{
 	{
 		name: "ack-of-part-ends-all", file: "udp/ack.go",
 		before: "	if f.ranges == 0 {\n		for j", after: "	if f.ranges <= 1 {\n		for j",
-		breaks: "a transmission is kept until all of it is acknowledged",
+		breaks: "a transmission is kept until all of it is acknowledged", hangs: true,
 	},
 	{
 		name: "lost-not-repeated", file: "udp/ack.go",
