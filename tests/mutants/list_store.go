@@ -136,4 +136,24 @@ var storeMutants = []mutant{
 		after:  "	if err := do(); err != nil {\n		return f.fence.fail(\"sync\"",
 		breaks: "no sync is tried again after one has failed",
 	},
+	{
+		name: "index-keeps-removed", file: "kv/store/memory.go",
+		before: "		m.index.remove(m.index.hash(key), key)\n", after: "		_ = key\n",
+		breaks: "what is removed is found no more",
+	},
+	{
+		name: "index-outlives-clone", file: "kv/store/memory.go",
+		before: "	m.owned, m.index = false, nil\n	c := *m\n", after: "	m.owned = false\n	c := *m\n",
+		breaks: "a clone and its original do not change each other's index",
+	},
+	{
+		name: "index-splits-by-wrong-bit", file: "kv/store/index.go",
+		before: "halves[h>>(63-b.depth)&1].add(h, b.slots[i])", after: "halves[h>>(62-b.depth)&1].add(h, b.slots[i])",
+		breaks: "an entry is in the bucket to which its hash leads", hangs: true,
+	},
+	{
+		name: "index-tag-is-enough", file: "kv/store/index.go",
+		before: "if i += next; b.slots[i].key() == string(key) {", after: "if i += next; true {",
+		breaks: "an entry is found by its key, not by its hash",
+	},
 }
