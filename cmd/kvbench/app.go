@@ -34,7 +34,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kvbench",
 		Short:         "Measure ironkv, alone and beside its peers",
-		Long:          "Measure ironkv, alone (get, set, mixed, scan), while shards move (move), and beside Redis or\nValkey (compare). Results go to stdout, progress to stderr.",
+		Long:          "Measure ironkv, alone (get, set, mixed, scan), while shards move (move), beside Redis or\nValkey (compare), and as there is more of everything (growth). Results go to stdout, progress to stderr.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -51,7 +51,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.loopCommand(opSet, "Write random keys"),
 		a.loopCommand(opMixed, "Read and write random keys"),
 		a.loopCommand(opScan, "Read ranges from random keys on"),
-		a.moveCommand(), a.compareCommand(), a.echoCommand(),
+		a.moveCommand(), a.compareCommand(), a.growthCommand(), a.echoCommand(),
 	)
 	return root
 }
