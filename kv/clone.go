@@ -98,7 +98,8 @@ func (h *Host) Encode(b []byte) []byte {
 	b = appendUint(b, uint64(h.turn))
 	b = appendUint(b, h.room)
 	b = appendBool(b, h.served > 0)
-	return h.appendTimes(b, h.quietUntil, h.lastChunk)
+	b = appendBool(b, h.timing)
+	return h.appendTimes(b, h.quietUntil, h.chunkAt, h.yieldUntil)
 }
 
 func (h *Host) appendTimes(b []byte, times ...Time) []byte {

@@ -92,8 +92,12 @@ const (
 	gapRepeat = 20 * Millisecond
 	// heardWithin is how fresh a peer's word about its room has to be.
 	heardWithin = 2 * Second
-	// yieldPause is between two chunks of moves while clients are served.
-	yieldPause = 2 * Millisecond
+	// yieldPause is the least pause between two chunks of moves while clients are
+	// served, and yieldShare how many times as long as a chunk took it is. A chunk
+	// that took longer than maxYield counts as that long: the host was not running.
+	yieldPause = Millisecond
+	yieldShare = 3
+	maxYield   = 20 * Millisecond
 	// cookieLife is how long a cookie is good for, at the least.
 	cookieLife = 30 * Second
 	// answersPerSession may always be outstanding, also beyond Limits.Answers.

@@ -33,9 +33,12 @@ type Host struct {
 	// lastCut numbers cuts; quietUntil is until when no chunk may be cut.
 	lastCut    uint64
 	quietUntil Time
-	// lastChunk is when a move last cut one; served counts client requests since.
-	lastChunk Time
-	served    int
+	// chunkAt is when a move last cut one; timing says that how long that took is
+	// not known yet, yieldUntil that moves yield until then if clients are served;
+	// served counts client requests since.
+	chunkAt, yieldUntil Time
+	timing              bool
+	served              int
 }
 
 // New returns a host that goes on from state, which it owns from now on. Where
@@ -95,6 +98,7 @@ func (h *Host) writeFirstRecords() {
 // owes.
 func (h *Host) Step(now Time, in Input, out *Effects) {
 	h.now = max(h.now, now)
+	h.timeChunk()
 	h.out = out
 	out.Action, out.Drop = ActNone, DropNone
 	h.state.Step++

@@ -129,6 +129,14 @@ func TestMoveYieldsWhileClientsAreServed(t *testing.T) {
 	if at, ok := h.Deadline(); !ok || at != yieldPause {
 		t.Fatalf("the next chunk is due at %d, want %d", at, yieldPause)
 	}
+	for _, c := range []struct{ took, pause Time }{{5 * Millisecond, 15 * Millisecond}, {Millisecond / 10, yieldPause}, {Second, 3 * maxYield}} {
+		h.chunkAt, h.timing = h.now, true
+		now := h.now + c.took
+		h.Step(now, Input{Kind: InputRoom, Room: 1 << 40}, &out)
+		if at := h.moveDeadline(h.active[0]); at != now+c.pause {
+			t.Errorf("after a chunk that took %d the next is due %d later, want %d", c.took, at-now, c.pause)
+		}
+	}
 }
 
 // client opens a session at a host and returns its id.

@@ -64,7 +64,7 @@ func (h *Host) moveDeadline(j *job) Time {
 		t = max(t, j.retryAt)
 	}
 	if j.Rate == 0 && h.served > 0 {
-		t = max(t, h.lastChunk+yieldPause)
+		t = max(t, h.yieldUntil)
 	}
 	return t
 }
@@ -209,8 +209,21 @@ func (h *Host) advance(j *job, cursor delegation.Bound, seqno uint64, entries []
 	if j.Rate > 0 && j.Rate != marshal.RateUnlimited {
 		j.nextAt = max(j.nextAt, h.now-Second) + Time(float64(size)/float64(j.Rate)*float64(Second))
 	}
-	h.lastChunk, h.served = h.now, 0
+	h.chunkAt, h.timing, h.yieldUntil, h.served = h.now, true, h.now+yieldPause, 0
 	h.store.SetMove(*j.Move)
+}
+
+// timeChunk takes the time from a chunk to the next reading of the clock for what
+// the chunk cost this host, and lets clients have yieldShare times as much. The
+// cost is that of the machine as it is: more entries to a chunk, a slower disk, or
+// other work on the processor make moves slower, and not the clients.
+func (h *Host) timeChunk() {
+	if !h.timing || h.now == h.chunkAt {
+		return
+	}
+	h.timing = false
+	took := min(h.now-h.chunkAt, maxYield)
+	h.yieldUntil = h.now + max(yieldPause, yieldShare*took)
 }
 
 // stopMove sends no more chunks of a move; what has a number is delivered.
