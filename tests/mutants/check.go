@@ -78,7 +78,7 @@ func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duratio
 	if err != nil {
 		return "", 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	bin := filepath.Join(dir, "bin")
 	build, run, where := l.commands(check, bin, limit)
 	if overlay != "" {
@@ -114,8 +114,9 @@ func (l *lab) commands(check, bin string, limit time.Duration) (build, run []str
 	case "explore":
 		return []string{"go", "build", "-o", bin, "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
 	}
-	return []string{"go", "test", "-c", "-vet=off", "-o", bin, check},
-		[]string{"-test.short", "-test.failfast", "-test.timeout", limit.String()}, filepath.Join(l.root, check)
+	pkg, tests, _ := strings.Cut(check, ":")
+	return []string{"go", "test", "-c", "-vet=off", "-o", bin, pkg},
+		[]string{"-test.short", "-test.failfast", "-test.timeout", limit.String(), "-test.run", tests}, filepath.Join(l.root, pkg)
 }
 
 func (l *lab) output(ctx context.Context, limit time.Duration, dir string, args ...string) ([]byte, error) {

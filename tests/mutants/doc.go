@@ -16,7 +16,7 @@
 //	sim        seeds of the simulator, in rotation (tests/sim): invariants, refinement,
 //	           linearizability, liveness
 //	explore    the complete scopes (tests/explore)
-//	./package  the tests of a package, -short
+//	./package  the tests of a package, -short; ./package:Name only those so named
 //
 // The check that a mutant names comes first, then those of its directory. Each is
 // run on the tree as it is, too, before it is believed: a check that fails there

@@ -5,7 +5,7 @@ var clientMutants = []mutant{
 	{
 		name: "audit-acked-not-compared", file: "kv/client/cut.go",
 		before: "			if received < ci.peers[j].Acked {\n", after: "			if false {\n",
-		breaks: "cuts fit together only where acked <= received",
+		breaks: "cuts fit together only where acked <= received", by: "./kv/client:TestJudge",
 	},
 	{
 		name: "audit-sent-not-compared", file: "kv/client/cut.go",

@@ -5,12 +5,12 @@ var serverMutants = []mutant{
 	{
 		name: "sends-before-commit", file: "kv/server/loop.go",
 		before: "	if l.out.pending == nil && l.pipeline.idle() {\n", after: "	if l.pipeline.idle() {\n",
-		breaks: "nothing leaves before the sync of the batch that says it", hangs: true,
+		breaks: "nothing leaves before the sync of the batch that says it", by: "./kv/server:TestOutputsLeave", hangs: true,
 	},
 	{
 		name: "overtakes-earlier-batch", file: "kv/server/loop.go",
 		before: "	if l.out.pending == nil && l.pipeline.idle() {\n", after: "	if l.out.pending == nil {\n",
-		breaks: "no acknowledgement and no reply to a read leaves before an earlier batch is synced", hangs: true,
+		breaks: "no acknowledgement and no reply to a read leaves before an earlier batch is synced", by: "./kv/server:TestOutputsLeave", hangs: true,
 	},
 	{
 		name: "commit-error-ignored", file: "kv/server/loop.go",

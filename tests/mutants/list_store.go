@@ -5,7 +5,7 @@ var storeMutants = []mutant{
 	{
 		name: "sync-dropped", file: "kv/store/disk.go",
 		before: "d.db.ApplyNoSyncWait(batch, pebble.Sync)", after: "d.db.Apply(batch, pebble.NoSync)",
-		breaks: "what is committed survives the loss of everything that was not synced",
+		breaks: "what is committed survives the loss of everything that was not synced", by: "./kv/store:TestCrashAtEveryCommit",
 	},
 	{
 		name: "sync-not-awaited", file: "kv/store/disk.go",
@@ -127,7 +127,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "memory-room-not-returned", file: "kv/store/memory.go",
-		before: "		w.used -= old.size()\n", after: "		_ = old\n",
+		before: "		i.used -= old.size()\n", after: "		_ = old\n",
 		breaks: "what is overwritten takes no room any more",
 	},
 	{

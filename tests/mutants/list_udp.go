@@ -5,12 +5,12 @@ var udpMutants = []mutant{
 	{
 		name: "fragments-across-runs", file: "udp/reassembly.go",
 		before: "		if a.id == id && a.nonce == nonce {\n", after: "		if a.id == id {\n",
-		breaks: "fragments of two runs of a sender are not joined",
+		breaks: "fragments of two runs of a sender are not joined", by: "./udp:TestFragmentsAreNeverJoined",
 	},
 	{
 		name: "fragments-across-transmissions", file: "udp/reassembly.go",
 		before: "		if a.id == id && a.nonce == nonce {\n", after: "		if a.nonce == nonce {\n",
-		breaks: "fragments of two transmissions are not joined",
+		breaks: "fragments of two transmissions are not joined", by: "./udp:TestReliableExactlyOnce",
 	},
 	{
 		name: "contradiction-taken", file: "udp/reassembly.go",
@@ -30,12 +30,12 @@ var udpMutants = []mutant{
 	{
 		name: "finished-delivered-again", file: "udp/reassembly.go",
 		before: "	e.finish(a.id)\n", after: "",
-		breaks: "a duplicate of a finished transmission is not delivered again",
+		breaks: "a duplicate of a finished transmission is not delivered again", by: "./udp:TestDuplicates",
 	},
 	{
 		name: "duplicate-fragment-not-acked", file: "udp/reassembly.go",
 		before: "		t.acknowledge(p, nonce, f.id)\n		return\n	case idFresh:", after: "		return\n	case idFresh:",
-		breaks: "a finished transmission is acknowledged again, for the first time may be lost",
+		breaks: "a finished transmission is acknowledged again, for the first time may be lost", by: "./udp:TestDuplicates",
 	},
 	{
 		name: "stranger-fills-memory", file: "udp/reassembly.go",
@@ -55,7 +55,7 @@ var udpMutants = []mutant{
 	{
 		name: "datagram-checksum-ignored", file: "udp/wire.go",
 		before: "case binary.LittleEndian.Uint32(b[sumOffset:]) != checksum(b[sumEnd:]):", after: "case false:",
-		breaks: "a damaged datagram has no effect",
+		breaks: "a damaged datagram has no effect", by: "./udp:TestBadDatagrams",
 	},
 	{
 		name: "fragment-beyond-its-message", file: "udp/wire.go",
@@ -70,16 +70,16 @@ var udpMutants = []mutant{
 	{
 		name: "ack-of-part-ends-all", file: "udp/ack.go",
 		before: "	if f.ranges == 0 {\n		for j", after: "	if f.ranges <= 1 {\n		for j",
-		breaks: "a transmission is kept until all of it is acknowledged", hangs: true,
+		breaks: "a transmission is kept until all of it is acknowledged", by: "./udp:TestReliableExactlyOnce", hangs: true,
 	},
 	{
 		name: "lost-not-repeated", file: "udp/ack.go",
 		before: "	p.win.inFlight -= p.weight(fl.tr, fl.index)\n	p.lost.push(fl)\n", after: "	p.win.inFlight -= p.weight(fl.tr, fl.index)\n",
-		breaks: "a lost fragment is sent again",
+		breaks: "a lost fragment is sent again", by: "./udp:TestReliableExactlyOnce",
 	},
 	{
 		name: "never-gives-up", file: "udp/ack.go",
-		before: "		if !silent && !refused {\n", after: "		if true {\n",
+		before: "		if !silent && !refused {\n", after: "		if !silent && !refused || true {\n",
 		breaks: "a transmission to a silent destination is given up",
 	},
 	{
@@ -109,7 +109,7 @@ var udpMutants = []mutant{
 	},
 	{
 		name: "marshal-number-not-canonical", file: "marshal/reader.go",
-		before: "	if v < least {\n", after: "	if false {\n",
+		before: "	if v < least {\n", after: "	if v < least && false {\n",
 		breaks: "a message has one encoding",
 	},
 	{
@@ -129,7 +129,7 @@ var udpMutants = []mutant{
 	},
 	{
 		name: "marshal-clone-shares", file: "marshal/request.go",
-		before: "	c.Value = bytes.Clone(m.Value)\n", after: "",
+		before: "	c.Value = bytes.Clone(m.Value)\n", after: "	c.Value = bytes.TrimSuffix(m.Value, nil)\n",
 		breaks: "a clone shares no memory with a datagram",
 	},
 	{

@@ -93,7 +93,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 	if err != nil {
 		return exitFault, err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	l := &lab{root: root, temp: temp, seeds: seeds, controls: map[string]*control{}}
 	verdicts := make([]chan verdict, len(list))
 	next := make(chan int)
@@ -162,7 +162,7 @@ func (l *lab) judge(ctx context.Context, m *mutant) verdict {
 	if err != nil {
 		return verdict{err: err}
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	overlay, err := l.overlay(dir, filepath.FromSlash(m.file), text)
 	if err != nil {
 		return verdict{err: err}
