@@ -146,7 +146,11 @@ func (h *Host) consent(p Packet, m *marshal.Consent) {
 // leave the table, the map names the recipient, and the delegate has a number
 // (the paper's NextShard, for [cursor, c)). All conditions are checked again.
 func (h *Host) chunk(j *job) {
-	r, entries, size := h.pieceAt(j)
+	limit := h.cfg.Limits.ChunkBytes
+	if j.Rate == 0 && h.served > 0 {
+		limit = min(limit, yieldChunkBytes)
+	}
+	r, entries, size := h.pieceAt(j, limit)
 	if reason := h.mayGive(r, j.Recipient); reason != marshal.OrderAccepted {
 		h.out.Action = ActMove
 		j.account(h.now)
@@ -174,14 +178,14 @@ func (h *Host) chunk(j *job) {
 	h.sendDelegate(j.Recipient, seqno, d)
 }
 
-// pieceAt chooses the next chunk: from the cursor on, about ChunkBytes of entries
+// pieceAt chooses the next chunk: from the cursor on, about limit bytes of entries
 // and at least one, or all that is left.
-func (h *Host) pieceAt(j *job) (delegation.Range, []marshal.Entry, int) {
+func (h *Host) pieceAt(j *job, limit int) (delegation.Range, []marshal.Entry, int) {
 	r := delegation.Range{From: j.Cursor, Until: j.Range.Until}
 	size := delegateOverheadBytes
 	var entries []marshal.Entry
 	h.store.Ascend(r, func(e marshal.Entry) bool {
-		full := size+e.Size() > h.cfg.Limits.ChunkBytes || len(entries) == marshal.MaxEntries
+		full := size+e.Size() > limit || len(entries) == marshal.MaxEntries
 		if full && len(entries) > 0 {
 			r.Until = delegation.At(e.Key)
 			return false

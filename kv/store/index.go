@@ -27,6 +27,9 @@ type index struct {
 	// hash. A bucket of depth d stands in 1<<(depth-d) neighbouring places.
 	dir   []*bucket
 	depth uint8
+	// warmed means nothing: that it is written keeps the loads of warm from being
+	// dropped as useless.
+	warmed uint8
 }
 
 // A bucket holds the entries whose hashes begin with the same depth bits.
@@ -98,22 +101,28 @@ func (x *index) split(hash uint64, b *bucket) {
 	}
 }
 
-// remove removes key's entry, if there is one. Two neighbours that have become
-// small become one again, and an empty index is as small as a new one.
-func (x *index) remove(hash uint64, key delegation.Key) {
-	b, slot := x.bucket(hash), x.find(hash, key)
-	if slot == nil {
-		return
+// remove removes p, which is there. Two neighbours that have become small become
+// one again, and an empty index is as small as a new one.
+func (x *index) remove(hash uint64, p packed) {
+	b := x.bucket(hash)
+	i := bytes.IndexByte(b.tags[:b.n], uint8(hash))
+	for b.slots[i] != p {
+		i += 1 + bytes.IndexByte(b.tags[i+1:b.n], uint8(hash))
 	}
 	b.n--
-	for i := range b.slots {
-		if slot == &b.slots[i] {
-			b.tags[i], b.slots[i] = b.tags[b.n], b.slots[b.n]
-			b.slots[b.n] = packed{}
-			break
-		}
+	b.tags[i], b.slots[i] = b.tags[b.n], b.slots[b.n]
+	b.slots[b.n] = packed{}
+	if b.n <= bucketSlots/4 {
+		x.merge(hash, b)
 	}
-	x.merge(hash, b)
+}
+
+// warm has the buckets of many hashes brought into the processor's cache: the
+// loads do not depend on each other, so they wait for memory together.
+func (x *index) warm(hashes []uint64) {
+	for _, h := range hashes {
+		x.warmed += x.bucket(h).n
+	}
 }
 
 func (x *index) merge(hash uint64, b *bucket) {

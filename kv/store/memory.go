@@ -188,15 +188,14 @@ func (m *Memory) Delete(key delegation.Key) {
 	}
 }
 
+// remove removes p, which is in the table.
 func (m *Memory) remove(p packed) {
 	w := m.write()
 	if m.index != nil {
-		key := delegation.Key(p.key())
-		m.index.remove(m.index.hash(key), key)
+		m.index.remove(m.index.hash(delegation.Key(p.key())), p)
 	}
-	if old, ok := w.table.Delete(p); ok {
-		w.used -= old.size()
-	}
+	w.table.Delete(p)
+	w.used -= p.size()
 }
 
 // Ascend yields the entries of r in order.
@@ -220,10 +219,17 @@ func (i *image) ascend(r delegation.Range, yield func(packed) bool) {
 // RemoveRange removes every entry of r.
 func (m *Memory) RemoveRange(r delegation.Range) {
 	var doomed []packed
+	var hashes []uint64
 	m.now.ascend(r, func(p packed) bool {
 		doomed = append(doomed, p)
+		if m.index != nil {
+			hashes = append(hashes, m.index.hash(delegation.Key(p.key())))
+		}
 		return true
 	})
+	if m.index != nil {
+		m.index.warm(hashes)
+	}
 	for _, p := range doomed {
 		m.remove(p)
 	}
