@@ -58,6 +58,14 @@ ci: lint test sim demo ## exactly what CI runs
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...
 
+profile: build ## CPU profiles of host and client into bin/profile/: single gets and sets, batches
+	$(BIN)/kvbench get --clients 1 --profile $(BIN)/profile/get-1
+	$(BIN)/kvbench get --clients 64 --profile $(BIN)/profile/get-64
+	$(BIN)/kvbench set --clients 64 --profile $(BIN)/profile/set-64
+	$(BIN)/kvbench get --batch 64 --keys 1000000 --profile $(BIN)/profile/get-batch-64
+	$(BIN)/kvbench set --disk --clients 64 --profile $(BIN)/profile/set-durable-64
+	@for d in $(BIN)/profile/*; do echo "== $$d/host.pprof"; go tool pprof -top -nodecount 15 $(BIN)/kvd $$d/host.pprof 2>/dev/null | tail -n +6; done
+
 fuzz: ## every fuzz target in turn, FUZZTIME each
 	@for pkg in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \

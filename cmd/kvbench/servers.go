@@ -13,6 +13,7 @@ type servers struct {
 	dir       string
 	processes []*process
 	addrs     []string
+	profiles  string // where the first host serves profiles; "": nowhere
 	note      string // how the servers are set up, for the report
 	stopInner func() error
 }
@@ -66,6 +67,8 @@ type clusterPlan struct {
 	// kvd is the path of the server; "": beside this program or on PATH, else the
 	// hosts run in this process.
 	kvd string
+	// profiled says that the first host serves profiles.
+	profiled bool
 }
 
 func (p clusterPlan) storage() string {
@@ -115,6 +118,14 @@ func (s *servers) startHosts(ctx context.Context, binary string, plan clusterPla
 			args = append(args, "--data", fmt.Sprintf("%s/host%d", s.dir, i+1))
 		} else {
 			args = append(args, "--memory")
+		}
+		if plan.profiled && i == 0 {
+			port, err := freePorts("tcp", 1)
+			if err != nil {
+				return err
+			}
+			s.profiles = fmt.Sprintf("127.0.0.1:%d", port[0])
+			args = append(args, "--pprof", s.profiles)
 		}
 		p, err := startProcess(s.dir, binary, args...)
 		if err != nil {

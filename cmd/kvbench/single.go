@@ -30,6 +30,7 @@ type loopFlags struct {
 	duration, warmup time.Duration
 	rate             float64
 	noFill           bool
+	profile          string
 }
 
 func (a *app) loopCommand(op operation, short string) *cobra.Command {
@@ -60,6 +61,7 @@ func (f *loopFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.duration, "duration", defaultDuration, "measure for so long")
 	flags.DurationVar(&f.warmup, "warmup", defaultWarmup, "and before that, warm up for so long")
 	flags.Float64Var(&f.rate, "rate", 0, "open loop: `OPS` operations are due per second, latency counts from then; 0: closed loop")
+	flags.StringVar(&f.profile, "profile", "", "write CPU profiles of this program and of the first host that it starts into `DIR`")
 	flags.BoolVar(&f.noFill, "no-fill", false, "the keys are there already: do not load them")
 	switch f.Op {
 	case opMixed:
@@ -132,6 +134,7 @@ type singleReport struct {
 }
 
 func (a *app) single(ctx context.Context, f *loopFlags) (err error) {
+	f.plan.profiled = f.profile != ""
 	s, store, err := connect(ctx, f.addrs, f.plan)
 	if err != nil {
 		return err
@@ -147,7 +150,11 @@ func (a *app) single(ctx context.Context, f *loopFlags) (err error) {
 	}
 	a.progressf("%s for %v with %d clients: %s", f.Op, f.duration, f.clients, s.note)
 	l := loop{store: store, load: f.workload, clients: f.clients, rate: f.rate}
-	r, err := l.measure(ctx, f.warmup, f.duration, s.cpu)
+	var r result
+	err = profile(ctx, f.profile, s.profiles, f.warmup+f.duration, func() (err error) {
+		r, err = l.measure(ctx, f.warmup, f.duration, s.cpu)
+		return err
+	})
 	if err != nil {
 		return err
 	}
