@@ -63,8 +63,10 @@ func (p packed) overwrite(e marshal.Entry) bool {
 // probe returns what is compared to find key in the tree; it has no value, and
 // uses the memory of scratch where that is enough.
 func probe(scratch []byte, key string) packed {
-	// One byte more keeps a pointer to a key of none inside the allocation.
-	data := append(append(append(scratch[:0], make([]byte, keyAt)...), key...), 0)
+	data := append(append(scratch[:0], make([]byte, keyAt)...), key...)
+	if key == "" {
+		data = append(data, 0) // where the key would be is a part of the allocation, too
+	}
 	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(key)))
 	return packed{unsafe.SliceData(data)}
 }
