@@ -8,11 +8,6 @@ var storeMutants = []mutant{
 		breaks: "what is committed survives the loss of everything that was not synced", by: "./kv/store:TestCrashAtEveryCommit",
 	},
 	{
-		name: "sync-not-awaited", file: "kv/store/disk.go",
-		before: "	err := p.batch.SyncWait()\n", after: "	var err error\n",
-		breaks: "a commit is done when its sync is",
-	},
-	{
 		name: "sync-failure-not-told", file: "kv/store/disk.go",
 		before: "	if fault := p.fault.err(); fault != nil {\n		return fmt.Errorf(\"sync of step %d: %w\", p.step, fault)\n	}\n", after: "",
 		breaks: "a failed sync is told to whoever waits for it",
