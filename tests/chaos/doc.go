@@ -23,6 +23,14 @@
 // writes. During the round scans have to be complete. Some clusters write
 // journals, which are verified at their end.
 //
+// # Other runs
+//
+// With -kills N hosts are killed N times, each as soon as the one before serves
+// again and while ranges move. With -soak one cluster lives for the whole
+// duration; its data grow and shrink under faults that leave the processes alive,
+// and their goroutines, memory, open files and disks have to return to the level
+// of the first cycles.
+//
 // A violation ends the run with exit code 1 and leaves logs, journals and data
 // directories in a directory that it names; otherwise nothing is left.
 package main
