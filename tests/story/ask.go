@@ -43,6 +43,7 @@ func (s *stage) operation(kind world.OpKind, a *args) (*asked, error) {
 		op.Range = a.keyRange(a.word("a range"))
 	case world.OpShard:
 		a.is("move")
+		op.Rate = marshal.RateUnlimited // or its chunks would wait for time to pass
 		op.Range = a.keyRange(a.word("a range"))
 		op.Recipient = delegation.HostID(a.optNumber("to", 0))
 		op.At = delegation.HostID(a.optNumber("from", 1))
@@ -177,6 +178,8 @@ func (s *stage) tellOps() {
 // status says what has become of an operation.
 func (s *stage) status(o *asked) string {
 	switch {
+	case o.Done && o.Kind >= world.OpShard:
+		return answerText(o.Answer)
 	case o.Done:
 		text := fmt.Sprintf("%s, from host %d", answerText(o.Answer), o.Host())
 		if o.Tries > 1 {

@@ -26,10 +26,6 @@ var commands = map[string]func(*stage, *args) error{
 	"owners": cmdOwners, "host": cmdHost, "moves": cmdMoves, "net": cmdNet, "drops": cmdDrops,
 }
 
-// firstTime is when stories begin: hosts that have just started would wait for
-// what a process may have done a moment before.
-const firstTime = 10 * kv.Millisecond
-
 func cmdHosts(s *stage, a *args) error {
 	if s.world != nil {
 		return fmt.Errorf("there are hosts already")
@@ -52,7 +48,6 @@ func cmdHosts(s *stage, a *args) error {
 		return store.NewMemory(store.MemoryOptions{Records: true, Window: cfg.Limits.Window})
 	}
 	s.world = world.New(cfg)
-	s.world.Now += firstTime
 	s.world.Observer = s.observe
 	s.views, s.wiped, s.told = map[delegation.HostID]protocol.Host{}, map[delegation.HostID]bool{}, map[delegation.HostID]bool{}
 	s.ended, s.drops = map[marshal.MoveID]bool{}, map[string]int{}
@@ -100,7 +95,7 @@ func (a *args) fate() world.Fate {
 
 // batch lets a host take inputs and meet its fate.
 func (s *stage) batch(id delegation.HostID, inputs []kv.Input, fate world.Fate) {
-	before, ended := s.checker.Clone(), len(s.ended)
+	before := s.checker.Clone()
 	s.silent = fate == world.LostUnsynced
 	s.world.Batch(id, inputs, fate)
 	s.silent = false
@@ -108,9 +103,6 @@ func (s *stage) batch(id delegation.HostID, inputs []kv.Input, fate world.Fate) 
 	case fate == world.LostUnsynced:
 		s.checker = before
 		s.say("host %d crashes before its commit: nothing of this has happened", id)
-		if len(s.ended) > ended {
-			clear(s.ended)
-		}
 	case fate == world.LostUnsent:
 		s.say("host %d crashes behind its commit: nothing of this is sent", id)
 	}

@@ -38,11 +38,11 @@
 //	put KEY=VALUE [if=VERSION]  asks the host that the client thinks is the owner, or
 //	get KEY                     [at=HOST]; [client=1], [as=NAME] to be named by. if=absent
 //	delete KEY [if=VERSION]     wants that there is no such key. The packets of this client
-//	scan RANGE                  travel at once and no others do, and no time passes; of them,
+//	scan RANGE                  travel at once and no others do, and no timer fires; of them,
 //	                            [drop=…] are lost and [keep=…] stay on the network: lists,
 //	                            with commas, of kinds or of links
-//	shard move RANGE from=1 to=2    orders a move; then pause MOVE, resume MOVE, cancel MOVE,
-//	                            by its id, 1-1 for the first move of host 1
+//	shard move RANGE from=1 to=2    orders a move that does not yield to clients; then pause
+//	                            MOVE, resume MOVE, cancel MOVE: 1-2 is the second of host 1
 //	send OPERATION …            the same, but the request stays on the network
 //	repeat [client=1]           the client repeats what it has no answer to
 //	giveup NAME                 the client gives an operation up
@@ -67,6 +67,8 @@
 //	arrive d1 d2 …              datagrams arrive, in this order
 //
 // # Time, crashes, disks
+//
+// No time passes but by these.
 //
 //	wait TIME                   time passes, timers fire, nothing is delivered
 //	tick HOST [crash=…]         one timer of the host fires, which is due

@@ -33,15 +33,13 @@ type stage struct {
 	ended map[marshal.MoveID]bool    // moves of which it was told
 	drops map[string]int
 	wire  *wire
-	// answers says that what hosts tell clients is told too; silent that nothing is.
+	// answers says that what hosts tell clients is told too; silent that no step is.
 	answers, silent bool
 	broken          error // the judge's word
 }
 
 func (s *stage) say(format string, values ...any) {
-	if !s.silent {
-		s.seen = append(s.seen, fmt.Sprintf(format, values...))
-	}
+	s.seen = append(s.seen, fmt.Sprintf(format, values...))
 }
 
 // do lets one command happen, and has all hosts judged.
@@ -106,7 +104,9 @@ func (s *stage) system() protocol.System {
 
 // observe is told of every step of a host.
 func (s *stage) observe(st world.Step) {
-	s.narrate(st)
+	if !s.silent {
+		s.narrate(st)
+	}
 	if len(s.wiped) > 0 || s.broken != nil {
 		return
 	}
