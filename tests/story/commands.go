@@ -1,6 +1,7 @@
 package story
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,7 +29,7 @@ var commands = map[string]func(*stage, *args) error{
 
 func cmdHosts(s *stage, a *args) error {
 	if s.world != nil {
-		return fmt.Errorf("there are hosts already")
+		return errors.New("there are hosts already")
 	}
 	cfg := world.Config{Hosts: int(a.number("the number of hosts", a.word("the number of hosts"))), Met: !a.is("unmet")}
 	cfg.Root = delegation.HostID(a.optNumber("root", 1))
@@ -121,7 +122,7 @@ func cmdDeliver(s *stage, a *args) error {
 	}
 	if q == (pattern{}) {
 		if copied || fate != world.Sent {
-			return fmt.Errorf("copy and crash= want a description of the packets: deliver Delegate 1>2")
+			return errors.New("copy and crash= want a description of the packets: deliver Delegate 1>2")
 		}
 		return s.flow(lost, kept)
 	}
@@ -190,9 +191,16 @@ func cmdDrop(s *stage, a *args) error {
 	return err
 }
 
-// past returns the first packet of a description that was ever sent.
-func (s *stage) past(q pattern) (kv.Packet, error) {
-	for _, p := range s.sent {
+// past takes a description, and returns the first packet of it that was ever sent;
+// behind the word last, the last.
+func (s *stage) past(a *args) (kv.Packet, error) {
+	sent := s.sent
+	if a.is("last") {
+		sent = slices.Clone(sent)
+		slices.Reverse(sent)
+	}
+	q := a.pattern()
+	for _, p := range sent {
 		if q != (pattern{}) && s.matches(q, p) {
 			return p, nil
 		}
@@ -201,12 +209,8 @@ func (s *stage) past(q pattern) (kv.Packet, error) {
 }
 
 func cmdLate(s *stage, a *args) error {
-	q := a.pattern()
-	if err := a.end(); err != nil {
-		return err
-	}
-	p, err := s.past(q)
-	if err != nil {
+	p, err := s.past(a)
+	if err := errors.Join(err, a.end()); err != nil {
 		return err
 	}
 	return s.hand([]kv.Packet{p}, world.Sent)

@@ -14,7 +14,9 @@
 //
 // A story is blocks. Each has commands, one a line, then a line ----, then what is
 // seen, up to an empty line. Lines that begin with # are comments; the first says
-// what would go wrong without the rule that the story shows. Options are written
+// what would go wrong without the rule that the story shows, and names behind
+// "Teeth:" the seeded faults of package mutants that the story alone finds out.
+// Options are written
 // name=value, in any order; [ ] stand around what may be left out.
 //
 // A host is written 2, a client c1, nobody's address stranger. A range is a..m,
@@ -41,8 +43,8 @@
 //	scan RANGE                  travel at once and no others do, and no timer fires; of them,
 //	                            [drop=…] are lost and [keep=…] stay on the network: lists,
 //	                            with commas, of kinds or of links
-//	shard move RANGE from=1 to=2    orders a move that does not yield to clients; then pause
-//	                            MOVE, resume MOVE, cancel MOVE: 1-2 is the second of host 1
+//	shard move RANGE from=1 to=2    orders a move that does not yield to clients
+//	pause MOVE, resume MOVE, cancel MOVE    where 1-2 is the second move of host 1
 //	send OPERATION …            the same, but the request stays on the network
 //	repeat [client=1]           the client repeats what it has no answer to
 //	giveup NAME                 the client gives an operation up
@@ -57,8 +59,9 @@
 //	                            as one batch and crash with [crash=uncommitted], before the
 //	                            commit, or [crash=unsent], between commit and send
 //	drop PACKETS                loses them
-//	late PACKETS                the first ever sent of the description arrives, once more
-//	forge PACKETS               the same, changed: [by=stranger] who sends it; and of what
+//	late [last] PACKETS         the first ever sent of the description, or the last, arrives,
+//	                            once more
+//	forge [last] PACKETS        the same, changed: [by=stranger] who sends it; and of what
 //	                            hosts say, [from=3] who it says it is from, [life=other] with
 //	                            another incarnation, [seqno=7], [add=KEY=VALUE] to what a
 //	                            delegate carries

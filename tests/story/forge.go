@@ -17,11 +17,7 @@ var strangerAddr = netip.MustParseAddrPort("10.9.9.9:9")
 
 // cmdForge hands a packet over as its sender never sent it.
 func cmdForge(s *stage, a *args) error {
-	q := a.pattern()
-	if a.err != nil {
-		return a.err
-	}
-	p, err := s.past(q)
+	p, err := s.past(a)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,11 @@ func cmdHost(s *stage, a *args) error {
 	h := s.world.Node(id).Host
 	var entries []marshal.Entry
 	h.Store().Ascend(delegation.All, func(e marshal.Entry) bool { entries = append(entries, e); return true })
-	text := fmt.Sprintf("host %d: owns %s; stores %s; clock %d", id, ownedText(h), entriesText(entries), h.State().Clock)
+	owns := "owns " + ownedText(h)
+	if !h.Serving() {
+		owns = "waits for its peers"
+	}
+	text := fmt.Sprintf("host %d: %s; stores %s; clock %d", id, owns, entriesText(entries), h.State().Clock)
 	if n := len(h.State().Sessions); n > 0 {
 		text += fmt.Sprintf("; sessions %d", n)
 	}
