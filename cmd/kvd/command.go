@@ -50,11 +50,11 @@ func newCommand() *cobra.Command {
 			if f.memory && f.memoryLimit > 0 && !cmd.Flags().Changed("reserve") {
 				f.limits.reserve = min(f.limits.reserve, f.memoryLimit/4)
 			}
-			s, err := f.settings()
+			hosts, err := f.hosts()
 			if err != nil {
 				return usageError{err}
 			}
-			return s.logged(serve(cmd.Context(), s))
+			return hosts[0].logged(serveAll(cmd.Context(), hosts))
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

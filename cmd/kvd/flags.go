@@ -13,7 +13,8 @@ import (
 
 // flags is what was said on the command line, before it is understood.
 type flags struct {
-	id      uint32
+	ids     []uint
+	id      uint32 // the one of ids that these flags are for
 	root    uint32
 	cluster string
 	listen  string
@@ -45,9 +46,9 @@ const mebibyte = 1 << 20
 
 func (f *flags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
-	s.Uint32Var(&f.id, "id", 0, "this host's `ID` in --cluster")
+	s.UintSliceVar(&f.ids, "id", nil, "this host's `ID` in --cluster; ID,ID,... runs several hosts in this process, to use more cores")
 	s.StringVar(&f.cluster, "cluster", "", "all hosts, as `ID=HOST:PORT,...`; HOST is an IP address or localhost")
-	s.StringVar(&f.data, "data", "", "keep everything in `DIR`, which is made if need be")
+	s.StringVar(&f.data, "data", "", "keep everything in `DIR`, which is made if need be; in DIR/ID where there are several hosts")
 	s.BoolVar(&f.memory, "memory", false, "keep everything in memory, and lose it on exit")
 	s.StringVar(&f.journal, "journal", "", "write a journal of every step into `DIR`, for kvctl verify; it holds keys, values and secrets")
 	s.Uint32Var(&f.root, "root", 0, "`ID` of the host that owns every key in the beginning (default the lowest id)")

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"ironkv/delegation"
 	"ironkv/ghost"
 	"ironkv/kv/client"
 )
@@ -159,6 +160,45 @@ func dial(t *testing.T, addrs []string) *client.Client {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+// Several hosts in one process are as many hosts as in several, each with its
+// own directory.
+func TestHostsInOneProcess(t *testing.T) {
+	addrs, dir := ports(t, 3), t.TempDir()
+	args := func(ids string) []string {
+		return []string{"--id", ids, "--cluster", clusterOf(addrs), "--data", filepath.Join(dir, ids)}
+	}
+	p, alone := start(t, nil, args("1,2")...), start(t, nil, args("3")...)
+	p.expect("msg=ready")
+	p.expect("msg=ready")
+	alone.expect("msg=ready", "id=3")
+	db := dial(t, addrs)
+	if _, err := db.Put(t.Context(), []byte("key"), []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := db.MoveShard(t.Context(), delegation.All, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.WaitMove(t.Context(), ids[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGKILL)
+	p.end()
+	p = start(t, nil, args("1,2")...)
+	if e, err := db.Get(t.Context(), []byte("key")); err != nil || string(e.Value) != "value" {
+		t.Errorf("after SIGKILL: %q, %v", e.Value, err)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.end(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.output())
+	}
+	for _, bad := range [][]string{args("1,1"), append(args("1,2"), "--pprof", "127.0.0.1:0")} {
+		if p := start(t, nil, bad...); p.end() != 2 {
+			t.Errorf("%q: exit code %d, want 2\n%s", bad, p.cmd.ProcessState.ExitCode(), p.output())
+		}
+	}
 }
 
 // The first start waits for all hosts and says for whom; then each is ready with

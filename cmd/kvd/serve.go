@@ -5,11 +5,28 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"ironkv/ghost"
 	"ironkv/kv"
 	"ironkv/kv/server"
 	"ironkv/kv/store"
 )
+
+// serveAll runs hosts side by side, each as if it were alone; one that may not go
+// on stops all.
+func serveAll(ctx context.Context, hosts []*settings) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range hosts {
+		group.Go(func() error {
+			if err := serve(ctx, s); err != nil {
+				return fmt.Errorf("host %d: %w", s.id, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
 
 // serve runs the host until ctx ends or it may not go on.
 func serve(ctx context.Context, s *settings) error {

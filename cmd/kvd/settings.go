@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,34 @@ type settings struct {
 	profiles netip.AddrPort // zero: none
 	log      *slog.Logger
 	logJSON  bool
+}
+
+// hosts understands the flags of each host that this process runs.
+func (f *flags) hosts() ([]*settings, error) {
+	if len(f.ids) > 1 && (f.listen != "" || f.pprof != "") {
+		return nil, errors.New("--listen and --pprof are for one host: give one --id")
+	}
+	var hosts []*settings
+	for i, id := range f.ids {
+		if slices.Contains(f.ids[:i], id) {
+			return nil, fmt.Errorf("--id: host %d stands there twice", id)
+		}
+		one := *f
+		one.id = uint32(min(id, math.MaxUint32))
+		if len(f.ids) > 1 && f.data != "" {
+			one.data = filepath.Join(f.data, strconv.FormatUint(uint64(id), 10))
+		}
+		s, err := one.settings()
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, s)
+	}
+	if len(hosts) == 0 {
+		s, err := f.settings() // which says what is missing
+		return []*settings{s}, err
+	}
+	return hosts, nil
 }
 
 // settings understands the flags, or says what is wrong with them.
