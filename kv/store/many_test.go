@@ -67,7 +67,7 @@ func TestManyAcknowledgedDelegatesAreForgottenAtOnce(t *testing.T) {
 	}
 }
 
-// Without a delegate of its own number each one behind it would be sent under another's.
+// The delegates behind a missing one would be sent under numbers that are not theirs.
 func TestAMissingDelegateIsACorruption(t *testing.T) {
 	d := newPeers(t, 0)
 	d.AddUnacked(2, 2, &marshal.Delegate{Range: delegation.All})

@@ -48,7 +48,7 @@ var storeMutants = []mutant{
 	{
 		name: "disk-removes-too-few", file: "kv/store/disk_table.go",
 		before: "	if len(doomed) == rangeDeleteKeys {\n", after: "	if len(doomed) > rangeDeleteKeys {\n",
-		breaks: "all of a range is removed, however many entries it has",
+		breaks: "all of a range is removed, however many entries it has", by: "./kv/store:TestAllOfAGreatRange",
 	},
 	{
 		name: "disk-boundary-kept", file: "kv/store/disk_records.go",
@@ -73,7 +73,7 @@ var storeMutants = []mutant{
 	{
 		name: "disk-many-delegates-kept", file: "kv/store/disk_records.go",
 		before: "appendDelegateKey(nil, to, last+1))", after: "appendDelegateKey(nil, to, last))",
-		breaks: "so do many at once",
+		breaks: "so do many at once", by: "./kv/store:TestManyAcknowledged",
 	},
 	{
 		name: "disk-answers-of-closed-kept", file: "kv/store/disk_records.go",
@@ -88,7 +88,7 @@ var storeMutants = []mutant{
 	{
 		name: "disk-missing-delegate", file: "kv/store/disk_records.go",
 		before: "seqno != want {", after: "seqno < want {",
-		breaks: "a directory from which a delegate is missing is not opened",
+		breaks: "a directory from which a delegate is missing is not opened", by: "./kv/store:TestAMissingDelegate",
 	},
 	{
 		name: "entry-bound-included", file: "kv/store/keys.go",
@@ -113,7 +113,7 @@ var storeMutants = []mutant{
 	{
 		name: "memory-clone-shares", file: "kv/store/memory.go",
 		before: "	m.owned, m.index = false, nil\n	c := *m\n", after: "	m.index = nil\n	c := *m\n",
-		breaks: "a clone and its original do not see each other's changes",
+		breaks: "a clone and its original do not see each other's changes", by: "./kv/store:TestCloneIsIndependent",
 	},
 	{
 		name: "memory-crash-keeps", file: "kv/store/memory.go",
@@ -123,7 +123,7 @@ var storeMutants = []mutant{
 	{
 		name: "memory-room-not-returned", file: "kv/store/memory.go",
 		before: "		i.used -= old.size()\n", after: "		_ = old\n",
-		breaks: "what is overwritten takes no room any more",
+		breaks: "what is overwritten takes no room any more", by: "./kv/store:TestMemoryRoom",
 	},
 	{
 		name: "fence-syncs-after-failure", file: "kv/store/fence.go",
