@@ -302,6 +302,6 @@ func newCluster(o options, s *score, number int) (*cluster, error) {
 	}
 	return &cluster{
 		options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
-		journal: (o.seed+uint64(number))%2 == 0 && o.kills == 0 && !o.soak,
+		journal: (o.seed+uint64(number))%2 == 0 && !o.soak,
 	}, nil
 }
