@@ -30,7 +30,7 @@ var udpMutants = []mutant{
 	{
 		name: "finished-delivered-again", file: "udp/reassembly.go",
 		before: "	e.finish(a.id)\n", after: "",
-		breaks: "a duplicate of a finished transmission is not delivered again", by: "./udp:TestDuplicates",
+		breaks: "a duplicate of a finished transmission is not delivered again", by: "./udp:TestReliableExactlyOnce",
 	},
 	{
 		name: "duplicate-fragment-not-acked", file: "udp/reassembly.go",
