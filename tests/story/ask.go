@@ -188,6 +188,8 @@ func (s *stage) status(o *asked) string {
 		return text
 	case o.Unknown && o.Refused != nil:
 		return fmt.Sprintf("its outcome is unknown, host %d says %v", o.Host(), o.Refused.Reason)
+	case o.Unknown && !o.Kind.Writes():
+		return "given up"
 	case o.Unknown:
 		return "given up, its outcome is unknown"
 	case o.Tries > mostTries:

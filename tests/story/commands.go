@@ -22,7 +22,7 @@ var commands = map[string]func(*stage, *args) error{
 	"send": cmdSend, "repeat": cmdRepeat, "giveup": cmdGiveUp, "close": cmdClose,
 	"deliver": cmdDeliver, "drop": cmdDrop, "late": cmdLate, "forge": cmdForge,
 	"tick": cmdTick, "wait": cmdWait, "settle": cmdSettle,
-	"crash": cmdCrash, "restart": cmdRestart, "wipe": cmdWipe, "room": cmdRoom,
+	"crash": cmdCrash, "restart": cmdRestart, "save": cmdSave, "wipe": cmdWipe, "room": cmdRoom,
 	"fragment": cmdFragment, "arrive": cmdArrive,
 	"owners": cmdOwners, "host": cmdHost, "moves": cmdMoves, "net": cmdNet, "drops": cmdDrops,
 }
@@ -51,6 +51,7 @@ func cmdHosts(s *stage, a *args) error {
 	s.world = world.New(cfg)
 	s.world.Observer = s.observe
 	s.views, s.wiped, s.told = map[delegation.HostID]protocol.Host{}, map[delegation.HostID]bool{}, map[delegation.HostID]bool{}
+	s.saved = map[delegation.HostID]*store.Memory{}
 	s.ended, s.drops = map[marshal.MoveID]bool{}, map[string]int{}
 	s.wire = newWire(s)
 	var hosts []*kv.Host
@@ -286,19 +287,40 @@ func cmdRestart(s *stage, a *args) error {
 	return s.checker.Restart(s.world.Node(id).Host)
 }
 
-func cmdWipe(s *stage, a *args) error {
+// cmdSave makes the copy of a disk with which wipe can start the host.
+func cmdSave(s *stage, a *args) error {
 	id := a.host(a.word("a host"))
+	if err := a.end(); err != nil {
+		return err
+	}
+	if err := s.up(id); err != nil {
+		return err
+	}
+	s.saved[id] = s.world.Node(id).Store.(*store.Memory).Clone()
+	return nil
+}
+
+func cmdWipe(s *stage, a *args) error {
+	id, saved := a.host(a.word("a host")), a.is("saved")
 	if err := a.end(); err != nil {
 		return err
 	}
 	if err := s.exists(id); err != nil {
 		return err
 	}
-	if s.world.Node(id).Host != nil {
+	switch {
+	case s.world.Node(id).Host != nil:
 		return fmt.Errorf("host %d is up: crash it before its disk is wiped", id)
+	case saved && s.saved[id] == nil:
+		return fmt.Errorf("there is no copy of the disk of host %d: save it first", id)
+	case saved:
+		s.older = true
+		s.world.Node(id).Store = s.saved[id]
+		s.world.Restart(id)
+	default:
+		s.world.Wipe(id)
 	}
 	s.wiped[id] = true
-	s.world.Wipe(id)
 	s.took()
 	return nil
 }

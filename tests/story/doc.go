@@ -77,8 +77,10 @@
 //	tick HOST [crash=…]         one timer of the host fires, which is due
 //	settle                      a fair network, until all is answered and moved, or an error
 //	crash HOST, restart HOST    all that is not committed is lost
-//	wipe HOST                   a host that is down starts with an empty disk. The judge knows
-//	                            of no such thing: from here on it checks invariants only
+//	save HOST                   makes a copy of the host's disk
+//	wipe HOST [saved]           a host that is down starts with an empty disk, or with that
+//	                            copy. The judge knows of no such thing: from here on it
+//	                            checks invariants only, or with an older copy nothing
 //	room HOST BYTES             the host learns how much room its disk has
 //
 // # What is seen

@@ -11,6 +11,7 @@ import (
 	"ironkv/ghost/judge"
 	"ironkv/ghost/protocol"
 	"ironkv/kv"
+	"ironkv/kv/store"
 	"ironkv/marshal"
 	"ironkv/tests/world"
 )
@@ -29,6 +30,9 @@ type stage struct {
 	// knows of no such thing.
 	views map[delegation.HostID]protocol.Host
 	wiped map[delegation.HostID]bool
+	// older says that one of them has an older copy of it: then nothing is judged.
+	older bool
+	saved map[delegation.HostID]*store.Memory
 	told  map[delegation.HostID]bool // that it stopped
 	ended map[marshal.MoveID]bool    // moves of which it was told
 	drops map[string]int
@@ -71,7 +75,10 @@ func (s *stage) judge() error {
 			s.views[n.ID] = ghost.AbstractHost(n.Host)
 		}
 	}
-	if len(s.wiped) == 0 {
+	switch {
+	case s.older:
+		return nil
+	case len(s.wiped) == 0:
 		return s.checker.Check(up...)
 	}
 	for id := range s.wiped {
