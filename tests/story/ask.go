@@ -150,6 +150,7 @@ func cmdGiveUp(s *stage, a *args) error {
 }
 
 func cmdClose(s *stage, a *args) error {
+	lost := a.optPatterns("drop")
 	client, at := int(a.optNumber("client", 1)), delegation.HostID(a.optNumber("at", 1))
 	if err := a.end(); err != nil {
 		return err
@@ -162,7 +163,7 @@ func cmdClose(s *stage, a *args) error {
 		return fmt.Errorf("client %d has no session at host %d that it could close", client, at)
 	}
 	s.world.Send(packets...)
-	return s.travel(client, nil, nil)
+	return s.travel(client, lost, nil)
 }
 
 // tellOps tells of each operation what is new.

@@ -9,13 +9,14 @@
 //
 //	go test ./tests/story           plays all of them
 //	go test ./tests/story -update   writes their lower halves anew: read the difference
+//	go test ./tests/story -run Teeth -teeth   seeds the faults that stories name (minutes)
 //
 // # Form
 //
 // A story is blocks. Each has commands, one a line, then a line ----, then what is
 // seen, up to an empty line. Lines that begin with # are comments; the first says
 // what would go wrong without the rule that the story shows, and names behind
-// "Teeth:" the seeded faults of package mutants that the story alone finds out.
+// "Teeth:" the seeded faults of package mutants that the story by itself finds out.
 // Options are written
 // name=value, in any order; [ ] stand around what may be left out.
 //
@@ -48,7 +49,7 @@
 //	send OPERATION …            the same, but the request stays on the network
 //	repeat [client=1]           the client repeats what it has no answer to
 //	giveup NAME                 the client gives an operation up
-//	close [client=1] [at=1]     the client closes its session at a host
+//	close [client=1] [at=1]     the client closes its session at a host; [drop=…]
 //
 // # The network
 //

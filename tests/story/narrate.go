@@ -31,7 +31,8 @@ func (s *stage) narrate(st world.Step) {
 		s.say("host %d forgets a session: no request for too long", id)
 	}
 	for _, p := range out.Packets {
-		if p.Dst.Host == 0 && s.answers {
+		r, refused := p.Msg.(*marshal.Refusal)
+		if p.Dst.Host == 0 && (s.answers || (refused && r.Session == marshal.SessionID{})) {
 			s.say("host %d → %s: %s", id, s.endText(p.Dst), answerText(p.Msg))
 		}
 	}
