@@ -1,6 +1,10 @@
 package marshal
 
-import "bytes"
+import (
+	"bytes"
+
+	"ironkv/delegation"
+)
 
 // A Decoder reads messages without taking memory for those that a host or a
 // client meets most: [GetRequest], [SetRequest], [GetReply] and [SetReply], the
@@ -51,6 +55,26 @@ func (d *Decoder) Decode(b []byte) (Message, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// KeyOf returns the key that b asks for, which shares b's memory: false where b
+// is neither a [GetRequest] nor a [SetRequest], or breaks off before its key. What
+// follows the key is not looked at. It takes no memory.
+func KeyOf(b []byte) (key delegation.Key, ok bool) {
+	r := reader{b: b}
+	k, err := r.opening()
+	if err != nil || k != kindGetRequest && k != kindSetRequest {
+		return "", false
+	}
+	var hd RequestHeader
+	r.requestHeader(&hd)
+	if k == kindSetRequest {
+		var w WriteHeader
+		r.writeHeader(&w)
+	}
+	r.hint()
+	key = r.key("key", MaxKeyBytes)
+	return key, r.fault == FaultNone
 }
 
 // Decode reads the one message that b is, as [Decoder.Decode] does, into memory

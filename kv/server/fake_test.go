@@ -179,6 +179,8 @@ func (s *fakeStore) Commit(kv.Counters) (store.Pending, error) {
 	return r.pending, r.err
 }
 
+func (s *fakeStore) Warm([]delegation.Key) {}
+
 func (s *fakeStore) Room() (uint64, error) { return s.room, s.roomErr }
 
 // fakePending is durable when the test says so.

@@ -51,6 +51,15 @@ func (b *inbox) take() (arrival, []byte, bool) {
 	return a, b.buf[a.start:a.end], true
 }
 
+// len is how many messages wait; at returns the i-th of them, valid as long as
+// what take returns.
+func (b *inbox) len() int { return len(b.list) - b.head }
+
+func (b *inbox) at(i int) []byte {
+	a := b.list[b.head+i]
+	return b.buf[a.start:a.end]
+}
+
 // empty reports whether nothing waits.
 func (b *inbox) empty() bool { return b.head == len(b.list) }
 

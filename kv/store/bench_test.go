@@ -166,3 +166,28 @@ func BenchmarkOpen(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// BenchmarkWarm reads a million entries in random order, 64 at a time, warmed or not.
+func BenchmarkWarm(b *testing.B) {
+	const n, batch = 1_000_000, 64
+	s := NewMemory(MemoryOptions{})
+	fill(s, n, 128, false)
+	random := rand.New(rand.NewPCG(1, 2))
+	keys := make([]delegation.Key, 1<<16)
+	for i := range keys {
+		keys[i] = numbered(random.IntN(n))
+	}
+	for _, warm := range []bool{false, true} {
+		b.Run(fmt.Sprintf("warm=%v", warm), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if at := i % len(keys); warm && at%batch == 0 {
+					s.Warm(keys[at : at+batch])
+				}
+				e, _ := s.Get(keys[i%len(keys)])
+				benchSink += len(e.Value)
+			}
+		})
+	}
+}
+
+var benchSink int

@@ -213,6 +213,9 @@ func (p *diskPending) Wait() error {
 // fail notes an error, which sticks.
 func (d *Disk) fail(what string, err error) error { return d.fault.note(classify(what, err)) }
 
+// Warm does nothing: blocks are read when they are needed.
+func (d *Disk) Warm([]delegation.Key) {}
+
 // Room returns what is free on the disk beyond what Pebble needs to work: its
 // logs, and the tables that it makes of them. The ballast, once released, is
 // taken again as soon as there is room in plenty.

@@ -117,11 +117,18 @@ func (x *index) remove(hash uint64, p packed) {
 	}
 }
 
-// warm has the buckets of many hashes brought into the processor's cache: the
-// loads do not depend on each other, so they wait for memory together.
+// warm has the buckets of many hashes brought into the processor's cache, and the
+// entries that they are probably of: the loads of one loop do not depend on each
+// other, so they wait for memory together.
 func (x *index) warm(hashes []uint64) {
 	for _, h := range hashes {
 		x.warmed += x.bucket(h).n
+	}
+	for _, h := range hashes {
+		b := x.bucket(h)
+		if i := bytes.IndexByte(b.tags[:b.n], uint8(h)); i >= 0 {
+			x.warmed += *b.slots[i].data
+		}
 	}
 }
 

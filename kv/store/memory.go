@@ -53,8 +53,9 @@ type Memory struct {
 	// index holds the entries of now's table, or is nil: then nothing is changed
 	// in place.
 	index *index
-	// scratch is for probes of a single call.
+	// scratch is for probes, hashes for warming: of a single call.
 	scratch []byte
+	hashes  []uint64
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
 	saved *image
 	// dirty says that something was written since the last commit.
@@ -100,7 +101,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 func (m *Memory) Clone() *Memory {
 	m.owned, m.index = false, nil
 	c := *m
-	c.scratch = nil
+	c.scratch, c.hashes = nil, nil
 	return &c
 }
 
@@ -219,20 +220,27 @@ func (i *image) ascend(r delegation.Range, yield func(packed) bool) {
 // RemoveRange removes every entry of r.
 func (m *Memory) RemoveRange(r delegation.Range) {
 	var doomed []packed
-	var hashes []uint64
+	var keys []delegation.Key
 	m.now.ascend(r, func(p packed) bool {
-		doomed = append(doomed, p)
-		if m.index != nil {
-			hashes = append(hashes, m.index.hash(delegation.Key(p.key())))
-		}
+		doomed, keys = append(doomed, p), append(keys, delegation.Key(p.key()))
 		return true
 	})
-	if m.index != nil {
-		m.index.warm(hashes)
-	}
+	m.Warm(keys)
 	for _, p := range doomed {
 		m.remove(p)
 	}
+}
+
+// Warm has what finds the keys brought into the processor's cache.
+func (m *Memory) Warm(keys []delegation.Key) {
+	if m.index == nil {
+		return
+	}
+	m.hashes = m.hashes[:0]
+	for _, k := range keys {
+		m.hashes = append(m.hashes, m.index.hash(k))
+	}
+	m.index.warm(m.hashes)
 }
 
 // Len is the number of entries.

@@ -1,6 +1,9 @@
 package store
 
-import "ironkv/kv"
+import (
+	"ironkv/delegation"
+	"ironkv/kv"
+)
 
 // A Store is what drives a host's memory: [kv.Store] is the machine's side of
 // it, the rest is its loop's.
@@ -15,6 +18,9 @@ type Store interface {
 	// nothing was written (then the counters are not kept either, so reading
 	// costs no sync), or the store does not outlive its process.
 	Commit(c kv.Counters) (Pending, error)
+	// Warm tells the store which keys are about to be asked for, so that it can
+	// wait for the memory of all of them at once. It changes nothing.
+	Warm(keys []delegation.Key)
 	// Room returns how many bytes of entries ([marshal.Entry.Size]) the store can
 	// still take in, [math.MaxUint64] where it has no limit.
 	Room() (uint64, error)

@@ -1,0 +1,34 @@
+package marshal
+
+import "testing"
+
+// KeyOf finds the key of a get and of a set, of no other message, and of none
+// that breaks off before it.
+func TestKeyOf(t *testing.T) {
+	eachMessage(t, 20, func(t *testing.T, m Message) {
+		b := Append(nil, m)
+		got, ok := KeyOf(b)
+		switch m := m.(type) {
+		case *GetRequest:
+			if !ok || got != m.Key {
+				t.Errorf("key %q %v of %+v", got, ok, m)
+			}
+		case *SetRequest:
+			if !ok || got != m.Key {
+				t.Errorf("key %q %v of %+v", got, ok, m)
+			}
+		default:
+			if ok {
+				t.Errorf("key %q of %T", got, m)
+			}
+		}
+		for n := range b {
+			if short, ok := KeyOf(b[:n:n]); ok && short != got {
+				t.Errorf("%d of %d bytes: key %q", n, len(b), short)
+			}
+		}
+		if n := testing.AllocsPerRun(1, func() { KeyOf(b) }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
