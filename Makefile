@@ -12,8 +12,11 @@ PART     ?= 1/1
 DURATION ?= 1m
 KILLS    ?= 1000
 
+# CI takes a third of the mutants, another one with each commit.
+THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)
+
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint demo ci fuzz bench
+.PHONY: help build test lint demo sim explore explore-deep mutants chaos kills soak ci bench profile fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -54,6 +57,8 @@ soak: build ## hours of faults on one cluster whose data grow and shrink: DURATI
 	go run ./tests/chaos -bin $(BIN) -soak -duration $(DURATION) -seed $(SEED)
 
 ci: lint test sim demo ## exactly what CI runs
+	$(MAKE) mutants PART=$(THIRD)
+	$(MAKE) chaos DURATION=5m
 
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...
