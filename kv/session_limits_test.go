@@ -55,3 +55,18 @@ func TestASessionInUseDoesNotExpire(t *testing.T) {
 		}
 	}
 }
+
+// Where every session is in use, another is refused.
+func TestNoSessionBeyondTheLimit(t *testing.T) {
+	r := newRig(t, 1, kv.Limits{Sessions: 2, SessionsPerClient: 100})
+	for i := range byte(2) {
+		r.addr = netip.AddrPortFrom(clientAddr.Addr(), uint16(100+int(i)))
+		one[*marshal.SetReply](r, r.ask(1, put(r.session(1, 1+i), 1, 1, "k", "v")))
+	}
+	r.addr = clientAddr
+	n := marshal.Nonce{9}
+	c := one[*marshal.CookieReply](r, r.ask(1, &marshal.Hello{Nonce: n})).Cookie
+	if m := one[*marshal.Refusal](r, r.ask(1, &marshal.Open{Nonce: n, Cookie: c})); m.Reason != marshal.TooManySessions {
+		t.Errorf("a third session where two may be: %v", m.Reason)
+	}
+}

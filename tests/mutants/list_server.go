@@ -39,7 +39,7 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "batch-unbounded", file: "kv/server/loop.go",
-		before: "	for range maxBatchSteps {\n", after: "	for {\n",
+		before: "range maxBatchSteps {\n", after: "range 1 << 40 {\n",
 		breaks: "the bound of a batch",
 	},
 	{
