@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -174,19 +172,7 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 		}
 	}
 	end()
-	if f.plotDir != "" {
-		if err := os.MkdirAll(f.plotDir, 0o755); err != nil {
-			return err
-		}
-		if err := report.plot(f.plotDir); err != nil {
-			return err
-		}
-	}
-	if a.json {
-		return a.printJSON(report)
-	}
-	_, err := io.WriteString(a.out, report.text(f.format == "markdown"))
-	return err
+	return a.publish(report, f.format, f.plotDir)
 }
 
 // compareSection starts the servers that the cases need, and measures the cases.

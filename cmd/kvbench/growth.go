@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -122,20 +120,8 @@ func (a *app) growth(ctx context.Context, f *growthFlags) error {
 			return fmt.Errorf("%s: %w", section, err)
 		}
 		report.Series = append(report.Series, s)
-		if f.plotDir != "" {
-			if err := os.MkdirAll(f.plotDir, 0o755); err != nil {
-				return err
-			}
-			if err := s.plot(f.plotDir); err != nil {
-				return err
-			}
-		}
 	}
-	if a.json {
-		return a.printJSON(report)
-	}
-	_, err := io.WriteString(a.out, report.text(f.format == "markdown"))
-	return err
+	return a.publish(report, f.format, f.plotDir)
 }
 
 func (a *app) growthSection(ctx context.Context, f *growthFlags, section string) (*growthSeries, error) {

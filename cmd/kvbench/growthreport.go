@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,6 +45,14 @@ func shortNumber(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
+}
+
+func (r *growthReport) plot(dir string) error {
+	var err error
+	for _, s := range r.Series {
+		err = errors.Join(err, s.plot(dir))
+	}
+	return err
 }
 
 // plot draws the series' columns over its sizes, both on logarithmic scales.

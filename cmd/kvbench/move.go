@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -192,17 +190,5 @@ func (a *app) moveShards(ctx context.Context, f *moveFlags) error {
 			a.progressf("%s", r.summary())
 		}
 	}
-	if f.plotDir != "" {
-		if err := os.MkdirAll(f.plotDir, 0o755); err != nil {
-			return err
-		}
-		if err := report.plot(f.plotDir); err != nil {
-			return err
-		}
-	}
-	if a.json {
-		return a.printJSON(report)
-	}
-	_, err := io.WriteString(a.out, report.text(f.format == "markdown"))
-	return err
+	return a.publish(report, f.format, f.plotDir)
 }

@@ -43,6 +43,29 @@ func (a *app) printSingle(r singleReport) error {
 	return err
 }
 
+// A report is what compare, move and growth end with.
+type report interface {
+	text(markdown bool) string
+	plot(dir string) error
+}
+
+// publish draws a report into plotDir, unless that is "", and prints it.
+func (a *app) publish(r report, format, plotDir string) error {
+	if plotDir != "" {
+		if err := os.MkdirAll(plotDir, 0o755); err != nil {
+			return err
+		}
+		if err := r.plot(plotDir); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.printJSON(r)
+	}
+	_, err := io.WriteString(a.out, r.text(format == "markdown"))
+	return err
+}
+
 // errorCounts lists errors by kind, in order.
 func errorCounts(counts map[string]uint64) string {
 	if len(counts) == 0 {
