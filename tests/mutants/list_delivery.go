@@ -72,12 +72,12 @@ var deliveryMutants = []mutant{
 	{
 		name: "duplicate-not-acknowledged", file: "kv/deliver.go",
 		before: "		h.drop(DropDuplicate)\n", after: "		h.drop(DropDuplicate)\n		return\n",
-		breaks: "a duplicate is acknowledged again, for the first acknowledgement may be lost",
+		breaks: "a duplicate is acknowledged again, for the first acknowledgement may be lost", by: "./kv",
 	},
 	{
 		name: "entries-outside-taken", file: "kv/deliver.go",
 		before: "if r.Contains(d.Entries[i].Key) {", after: "if true {",
-		breaks: "no entry is taken that lies outside the delegated range",
+		breaks: "no entry is taken that lies outside the delegated range", by: "./kv",
 	},
 	{
 		name: "delegate-entries-not-taken", file: "kv/deliver.go",
