@@ -48,9 +48,9 @@ func (s *stage) narrateMoves(h *kv.Host) {
 		s.ended[id] = true
 		why := ""
 		if m.Reason != marshal.OrderAccepted {
-			why = ": " + m.Reason.String()
+			why = ", " + m.Reason.String()
 		}
-		s.say("move %v is %v%s", id, m.Phase, why)
+		s.say("move %v: %v%s", id, m.Phase, why)
 	}
 }
 

@@ -66,9 +66,10 @@ func TestTeeth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		story := strings.TrimSuffix(filepath.Base(file), ".txt")
 		line := teethLine.FindStringSubmatch(string(text))
 		if line == nil {
-			t.Errorf("%s: its first comment names no teeth", file)
+			t.Errorf("%s: its first comment names no teeth: add a line \"# Teeth: NAME.\" with a seeded fault of tests/mutants that it finds out", file)
 			continue
 		}
 		for _, name := range strings.Split(line[1], ", ") {
@@ -76,7 +77,7 @@ func TestTeeth(t *testing.T) {
 			if !ok {
 				t.Errorf("%s: package mutants has no %s", file, name)
 			} else if *teeth {
-				t.Run(name, func(t *testing.T) { bites(t, strings.TrimSuffix(filepath.Base(file), ".txt"), m) })
+				t.Run(story+"/"+name, func(t *testing.T) { bites(t, story, m) })
 			}
 		}
 	}
