@@ -27,8 +27,9 @@
 // What comes from an address depends on its [Class]. A Peer has room for Config.MaxMessage bytes of
 // unfinished messages to itself, Clients share Config.ClientPool, Strangers Config.StrangerPool,
 // where the oldest always makes room. A Stranger that spoke first never gets more bytes back than it
-// sent. Whoever opens a conversation should classify the address that he calls as a Peer, or long
-// answers compete with strangers for room.
+// sent; once one was forgotten for others, every unknown address counts as one that spoke first.
+// Whoever opens a conversation should classify the address that he calls as a Peer, or long answers
+// compete with strangers for room.
 //
 // # Datagrams
 //

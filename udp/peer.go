@@ -14,8 +14,8 @@ type peer struct {
 	ceiling    int // what datagram is while the path lets it pass
 	prev, next *peer
 
-	// spokeFirst is whether the state was made by a datagram from there, and credit the bytes that
-	// may then be sent back while it is a Stranger.
+	// spokeFirst is whether the state was made by a datagram from there, or may have been by one that
+	// is forgotten, and credit the bytes that may then be sent back while it is a Stranger.
 	spokeFirst bool
 	credit     int
 	heardAt    time.Duration // when the last valid datagram came, or zero
@@ -89,10 +89,11 @@ func (t *Transport) obtain(addr netip.AddrPort, spokeFirst bool) *peer {
 	}
 	if t.lists[Stranger].length >= t.cfg.MaxStrangers {
 		t.stats.Drops[DropAddress]++
+		t.forgot = t.forgot || t.lists[Stranger].last.spokeFirst
 		t.drop(t.lists[Stranger].last)
 	}
 	p := t.newPeer()
-	p.addr, p.datagram, p.ceiling, p.spokeFirst = addr, t.cfg.Datagram, t.cfg.Datagram, spokeFirst
+	p.addr, p.datagram, p.ceiling, p.spokeFirst = addr, t.cfg.Datagram, t.cfg.Datagram, spokeFirst || t.forgot
 	p.nextID = t.idFloor
 	t.peers[addr] = p
 	t.lists[Stranger].push(p)

@@ -17,6 +17,8 @@ type Transport struct {
 	latest *peer // the one last looked up
 	lists  [classes]peerList
 	rooms  [classes]room
+	// forgot says that a Stranger that spoke first was forgotten: whoever is unknown may be that one.
+	forgot bool
 	// idFloor is the least id of a new peer's first transmission: above all ids of forgotten ones.
 	idFloor uint64
 	serial  uint64 // of transmissions, to tell a structure from its next use

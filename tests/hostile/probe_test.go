@@ -1,0 +1,134 @@
+package hostile_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ironkv/marshal"
+	"ironkv/udp"
+)
+
+// patience bounds what never takes long unless it is broken.
+const patience = time.Minute
+
+// A probe is an address that sends raw datagrams to one host. It takes no part in
+// what package udp does: it acknowledges nothing and repeats nothing.
+type probe struct {
+	tb   testing.TB
+	conn *net.UDPConn
+	sent int // bytes of datagrams
+}
+
+func newProbe(tb testing.TB, host netip.AddrPort) *probe {
+	tb.Helper()
+	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(host))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return &probe{tb: tb, conn: conn}
+}
+
+// send sends one datagram. On loopback it has arrived when this returns, or was
+// dropped because the host's socket had no room.
+func (p *probe) send(datagram []byte) {
+	p.tb.Helper()
+	n, err := p.conn.Write(datagram)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	p.sent += n
+}
+
+// received takes all datagrams that have come back, without waiting.
+func (p *probe) received() (datagrams [][]byte) {
+	p.tb.Helper()
+	raw, err := p.conn.SyscallConn()
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	buf := make([]byte, 1<<16)
+	for {
+		n := -1
+		if err := raw.Read(func(fd uintptr) bool {
+			n, _, _ = syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
+			return true
+		}); err != nil {
+			p.tb.Fatal(err)
+		}
+		if n < 0 {
+			return datagrams
+		}
+		datagrams = append(datagrams, bytes.Clone(buf[:n]))
+	}
+}
+
+// datagrams returns the datagrams in which messages travel that are sent at one
+// moment by a process that has just started.
+func datagrams(nonce uint64, mode udp.Mode, messages ...[]byte) (list [][]byte) {
+	t := udp.NewTransport(udp.Config{Nonce: nonce})
+	dst := netip.MustParseAddrPort("127.0.0.1:1")
+	t.Classify(dst, udp.Peer)
+	for _, m := range messages {
+		if err := t.Send(0, dst, m, mode); err != nil {
+			panic(err)
+		}
+	}
+	t.Flush(0, func(_ netip.AddrPort, d []byte) { list = append(list, bytes.Clone(d)) })
+	return list
+}
+
+// open reads the messages out of datagrams, as a process that has just started does.
+func open(list [][]byte) (messages []marshal.Message) {
+	t := udp.NewTransport(udp.Config{Nonce: 1})
+	src := netip.MustParseAddrPort("127.0.0.1:1")
+	t.Classify(src, udp.Peer)
+	for _, d := range list {
+		t.Receive(0, src, d, func(_ netip.AddrPort, b []byte) {
+			if m, err := marshal.Decode(bytes.Clone(b)); err == nil {
+				messages = append(messages, m)
+			}
+		})
+	}
+	return messages
+}
+
+// A sample is the bytes of a message, with its type's name.
+type sample struct {
+	name  string
+	bytes []byte
+}
+
+// samples returns messages of every kind, those that fix the format of the wire.
+func samples(tb testing.TB) (list []sample) {
+	tb.Helper()
+	file, err := os.ReadFile("../../marshal/testdata/golden.txt")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(file)) {
+		name, digits, _ := strings.Cut(strings.TrimSpace(line), " ")
+		b, err := hex.DecodeString(digits)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, sample{name, b})
+	}
+	return list
+}
+
+func randomBytes(rng *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
+}
