@@ -30,6 +30,9 @@ const (
 	maxTimerSteps = 4
 	// busyDatagrams is how many datagrams one receive brings where more may wait.
 	busyDatagrams = 8
+	// maxReceives is how often a turn receives at most: about as many datagrams as
+	// a batch takes, also of a flood of those that hold no message.
+	maxReceives = 64
 	// MaxWait is how long a client's read or write may wait to be stepped over
 	// before it is refused with marshal.Overloaded: well below a client's patience.
 	MaxWait = 100 * kv.Millisecond

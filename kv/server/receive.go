@@ -12,11 +12,14 @@ import (
 )
 
 // receive takes what has arrived into the inbox. It blocks only where there is
-// nothing to do, and leaves to the socket what exceeds [MaxBacklogBytes].
+// nothing to do, and leaves to the socket what exceeds [MaxBacklogBytes] or would
+// keep it from stepping.
 func (l *loop) receive() error {
 	n, err := l.await()
-	for err == nil && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
+	receives := 1
+	for err == nil && receives < maxReceives && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
 		n, err = l.socket.TryReceive(l.deliver)
+		receives++
 	}
 	switch {
 	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
