@@ -57,7 +57,9 @@ type Config struct {
 	// MaxClients and MaxStrangers bound the tables of addresses.
 	MaxClients, MaxStrangers int
 	// Backlog bounds the bytes queued for one destination, BacklogTotal those for all. A
-	// destination for which nothing is queued may always queue one message below BacklogTotal.
+	// destination for which nothing is queued may always queue one message below BacklogTotal. A
+	// quarter of that is kept for Peers and for messages that leave at once in a datagram, so that
+	// those who ask for much and acknowledge nothing do not silence the host.
 	Backlog, BacklogTotal int
 	// NoOffload keeps a Conn from using segmentation offload where the kernel has it. A Transport
 	// ignores it.

@@ -90,7 +90,11 @@ func (tr *transmission) bounds(i int) (from, to int) {
 func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 	_, size := bufferClass(len(msg))
 	charge := size + transmissionOverhead
-	if t.queued+charge > t.cfg.BacklogTotal || p.queued > 0 && p.queued+charge > t.cfg.Backlog {
+	limit := t.cfg.BacklogTotal
+	if p.class != Peer {
+		limit -= limit / 4
+	}
+	if t.queued+charge > limit || p.queued > 0 && p.queued+charge > t.cfg.Backlog {
 		t.stats.Drops[DropBacklog]++
 		return ErrBacklog
 	}
