@@ -142,6 +142,9 @@ func (h *Hosts) Stop() error {
 // Addrs returns the addresses of the hosts.
 func (h *Hosts) Addrs() []string { return h.address }
 
+// Pid returns the process id of host i, which must run.
+func (h *Hosts) Pid(i int) int { return h.process[i].Process.Pid }
+
 // Dir returns the data directory of host i.
 func (h *Hosts) Dir(i int) string { return filepath.Join(h.dir, fmt.Sprint(i+1)) }
 

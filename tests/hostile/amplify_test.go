@@ -55,24 +55,6 @@ func (s *stage) settle() {
 	}
 }
 
-// session opens a session from the address of p, as a client does.
-func (s *stage) session(p *probe) marshal.SessionID {
-	s.Helper()
-	ask := func(m marshal.Message) marshal.Message {
-		for _, d := range datagrams(1, udp.Once, marshal.Append(nil, m)) {
-			p.send(d)
-		}
-		s.settle()
-		got := open(p.received())
-		if len(got) != 1 {
-			s.Fatalf("%T was answered with %d messages", m, len(got))
-		}
-		return got[0]
-	}
-	cookie := ask(&marshal.Hello{Nonce: marshal.Nonce{1}}).(*marshal.CookieReply)
-	return ask(&marshal.Open{Nonce: cookie.Nonce, Cookie: cookie.Cookie}).(*marshal.Opened).Session
-}
-
 // requests returns requests within a session whose answers are long.
 func requests(id marshal.SessionID) (list []sample) {
 	hd := marshal.RequestHeader{Session: id, Number: 1 << 31}
@@ -99,7 +81,7 @@ func requests(id marshal.SessionID) (list []sample) {
 // session that somebody else opened: no more bytes come back than were sent.
 func TestNoAmplification(t *testing.T) {
 	s := newStage(t)
-	kinds := append(samples(t), requests(s.session(newProbe(t, s.victim)))...)
+	kinds := append(samples(t), requests(newProbe(t, s.victim).session().Session)...)
 	answered := 0
 	for i, k := range kinds {
 		nonce := uint64(100 + i)
@@ -175,7 +157,7 @@ func TestNoAmplificationOfJunk(t *testing.T) {
 // some forgets it in time; package udp has the test that always does.
 func TestAForgottenAddressGetsNoMore(t *testing.T) {
 	s := newStage(t, cluster.Transport(udp.Config{MaxStrangers: 1}))
-	request := datagrams(3, udp.Once, requests(s.session(newProbe(t, s.victim)))[0].bytes)[0]
+	request := datagrams(3, udp.Once, requests(newProbe(t, s.victim).session().Session)[0].bytes)[0]
 	for range 50 {
 		p, other := newProbe(t, s.victim), newProbe(t, s.victim)
 		p.send(request)

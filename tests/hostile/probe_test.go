@@ -2,6 +2,7 @@ package hostile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 	"net"
@@ -69,6 +70,33 @@ func (p *probe) received() (datagrams [][]byte) {
 		}
 		datagrams = append(datagrams, bytes.Clone(buf[:n]))
 	}
+}
+
+// ask sends a message until it is answered, and returns the answer.
+func (p *probe) ask(m marshal.Message) marshal.Message {
+	p.tb.Helper()
+	request, buf := datagrams(1, udp.Once, marshal.Append(nil, m))[0], make([]byte, 1<<16)
+	defer func() { _ = p.conn.SetReadDeadline(time.Time{}) }()
+	for late := time.Now().Add(patience); time.Now().Before(late); {
+		p.send(request)
+		_ = p.conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		if n, err := p.conn.Read(buf); err == nil {
+			if got := open([][]byte{buf[:n]}); len(got) == 1 {
+				return got[0]
+			}
+		}
+	}
+	p.tb.Fatalf("no answer to %T", m)
+	return nil
+}
+
+// session opens a session from the address of p, as a client does.
+func (p *probe) session() *marshal.Opened {
+	p.tb.Helper()
+	nonce := marshal.Nonce{1}
+	binary.LittleEndian.PutUint16(nonce[1:], p.conn.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	cookie := p.ask(&marshal.Hello{Nonce: nonce}).(*marshal.CookieReply)
+	return p.ask(&marshal.Open{Nonce: nonce, Cookie: cookie.Cookie}).(*marshal.Opened)
 }
 
 // datagrams returns the datagrams in which messages travel that are sent at one

@@ -1,0 +1,253 @@
+package hostile_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ironkv/delegation"
+	"ironkv/kv/client"
+	"ironkv/marshal"
+	"ironkv/tests/daemon"
+)
+
+// long is how long each part of a timed test takes; only where it is given are
+// ratios of speeds asserted.
+var long = flag.Duration("long", 0, "measure each part for so long and assert ratios of speeds; 0: short, and assert none")
+
+// short is how long each part takes otherwise.
+const short = 500 * time.Millisecond
+
+func partTime() time.Duration {
+	if *long > 0 {
+		return *long
+	}
+	return short
+}
+
+const (
+	honestWorkers = 8
+	honestKeys    = 16 // per worker
+	// memoryBound is what a host's process may take at any time under a flood. The
+	// pools of unfinished messages (65 MiB), what waits for destinations (256 MiB)
+	// and to be stepped over (64 MiB), a batch's outputs (13 MiB) and the sessions
+	// make 450 MiB; the collector lets garbage grow to as much again.
+	memoryBound = 900 << 20
+)
+
+func honestKey(worker, i int) delegation.Key {
+	return delegation.Key(fmt.Sprintf("honest %d/%03d", worker, i))
+}
+
+// honestWork is workers that count, each under its own keys, each write under the
+// condition of the version before: a write that was lost, or executed twice, or that
+// somebody else made, fails the next one.
+type honestWork struct {
+	db     *client.Client
+	counts [honestWorkers][honestKeys]struct {
+		n       int
+		version uint64
+	}
+}
+
+// run lets the workers work for a time and returns how many increments they made.
+func (w *honestWork) run(t *testing.T, d time.Duration) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	var done atomic.Int64
+	var workers sync.WaitGroup
+	for i := range honestWorkers {
+		workers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := w.increment(t.Context(), i, n%honestKeys); err != nil {
+					t.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	workers.Wait()
+	return int(done.Load())
+}
+
+func (w *honestWork) increment(ctx context.Context, worker, i int) error {
+	c, key := &w.counts[worker][i], []byte(honestKey(worker, i))
+	cond := client.IfVersion(c.version)
+	if c.version == 0 {
+		cond = client.IfAbsent()
+	}
+	version, err := w.db.Put(ctx, key, strconv.AppendInt(nil, int64(c.n+1), 10), cond)
+	if err != nil {
+		return fmt.Errorf("increment %q from %d: %w", key, c.n, err)
+	}
+	c.n, c.version = c.n+1, version
+	return nil
+}
+
+// check compares every key with what was acknowledged.
+func (w *honestWork) check(t *testing.T) {
+	t.Helper()
+	for worker := range w.counts {
+		for i := range w.counts[worker] {
+			c, key := w.counts[worker][i], honestKey(worker, i)
+			e, err := w.db.Get(t.Context(), []byte(key))
+			switch {
+			case errors.Is(err, client.ErrNotFound) && c.n == 0:
+			case err != nil:
+				t.Errorf("get %q: %v", key, err)
+			case e.Version != c.version || string(e.Value) != strconv.Itoa(c.n):
+				t.Errorf("%q has %q, version %d; acknowledged was %d, version %d", key, e.Value, e.Version, c.n, c.version)
+			}
+		}
+	}
+}
+
+// besieged is two real hosts, the honest work, and attackers of the first host.
+type besieged struct {
+	*testing.T
+	hosts     *daemon.Hosts
+	addrs     []netip.AddrPort
+	sink      netip.AddrPort // where nobody listens, though the socket is open
+	work      honestWork
+	attackers []*attacker
+}
+
+func besiege(t *testing.T, attackers int) *besieged {
+	t.Helper()
+	dir := t.TempDir()
+	kvd, err := daemon.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &besieged{T: t}
+	if b.hosts, err = daemon.Start(context.WithoutCancel(t.Context()), kvd, dir, 2, "--memory"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.hosts.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(b.hosts.Logs())
+		}
+	})
+	for _, a := range b.hosts.Addrs() {
+		b.addrs = append(b.addrs, netip.MustParseAddrPort(a))
+	}
+	if b.work.db, err = client.Dial(t.Context(), b.hosts.Addrs(), client.WithTimeout(patience)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.work.db.Close() })
+	if _, err := b.work.db.Put(t.Context(), []byte("large"), make([]byte, largeBytes)); err != nil {
+		t.Fatal(err)
+	}
+	hole, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hole.Close() })
+	b.sink = hole.LocalAddr().(*net.UDPAddr).AddrPort()
+	for i := range attackers {
+		b.attackers = append(b.attackers, newAttacker(t, uint64(i+1), b.addrs))
+	}
+	return b
+}
+
+// under lets the honest work while the attackers flood target, and returns how many
+// increments and how many attacks were made.
+func (b *besieged) under(target netip.AddrPort, only string) (increments, attacks int) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	var flooding sync.WaitGroup
+	var made atomic.Int64
+	for _, a := range b.attackers {
+		flooding.Go(func() { made.Add(int64(a.flood(ctx, target, only))) })
+	}
+	increments = b.work.run(b.T, partTime())
+	cancel()
+	flooding.Wait()
+	return increments, int(made.Load())
+}
+
+// peakMemory is the most that host i's process ever took, in bytes.
+func (b *besieged) peakMemory(i int) int {
+	b.Helper()
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", b.hosts.Pid(i)))
+	if err != nil {
+		b.Skipf("no /proc to see a process's memory in: %v", err)
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if kib, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(kib), " kB"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	b.Fatal("no VmHWM in the status of the process")
+	return 0
+}
+
+// Every attack at full speed, while honest clients count and a range moves: nothing
+// changes that the honest did not change, the owners are those that they ordered,
+// memory is bounded, and the honest keep half of their speed. That is compared with
+// the same flood into a socket that nobody reads, so that it takes the same share
+// of the machine.
+func TestFlood(t *testing.T) {
+	b := besiege(t, 2)
+	quiet, _ := b.under(b.sink, "")
+	flooded, attacks := b.under(b.addrs[0], "")
+	t.Logf("%d increments beside %d attacks, %d without; host 1 took at most %d MiB", flooded, attacks, quiet, b.peakMemory(0)>>20)
+	if *long > 0 {
+		if 2*flooded < quiet {
+			t.Errorf("the honest kept %d %% of their speed, less than half", 100*flooded/quiet)
+		}
+	}
+	b.conclude()
+}
+
+// conclude asserts what has to be so whatever was sent.
+func (b *besieged) conclude() {
+	b.Helper()
+	b.work.check(b.T)
+	for i := range b.addrs {
+		if peak := b.peakMemory(i); peak > memoryBound {
+			b.Errorf("host %d took %d MiB, more than %d", i+1, peak>>20, memoryBound>>20)
+		}
+	}
+	shards, err := b.work.db.Shards(b.Context())
+	if err != nil || len(shards) != 1 || shards[0].Owner != 1 {
+		b.Errorf("the owners are %v, %v; nobody who may had moved anything", shards, err)
+	}
+	if _, err := b.work.db.Audit(b.Context()); err != nil {
+		b.Error(err)
+	}
+	own := 0
+	for e, err := range b.work.db.Scan(b.Context(), delegation.All) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if strings.HasPrefix(string(e.Key), "attacker ") {
+			own++
+		}
+	}
+	if own != len(b.attackers[0].real) {
+		b.Errorf("the attackers have %d keys, and wrote %d", own, len(b.attackers[0].real))
+	}
+	_ = marshal.MaxValueBytes
+}
