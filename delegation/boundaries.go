@@ -3,8 +3,6 @@ package delegation
 import (
 	"fmt"
 	"iter"
-
-	"github.com/google/btree"
 )
 
 // A Boundary is a boundary of a [Map] as stores and decoders see it: Host owns
@@ -28,9 +26,9 @@ func MapOf(pairs []Boundary) (*Map, error) {
 	if err := c.end(); err != nil {
 		return nil, err
 	}
-	m := &Map{tree: btree.NewG(mapDegree, boundaryLess)}
-	for _, p := range pairs {
-		m.tree.ReplaceOrInsert(boundary{key: p.From.Clone().key, host: p.Host})
+	m := NewMap(pairs[0].Host)
+	for _, p := range pairs[1:] {
+		m.set(boundary{key: p.From.Clone().key, host: p.Host})
 	}
 	return m, nil
 }
@@ -41,7 +39,7 @@ func MapOf(pairs []Boundary) (*Map, error) {
 // Source: the paper's MapComplete (CDelegationMapIsValid,
 // Impl/SHT/Delegations.i.dfy).
 func (m *Map) Check() error {
-	if m == nil || m.tree == nil {
+	if m == nil || m.root == nil {
 		return fmt.Errorf("%w: the zero Map, use NewMap or MapOf", ErrInvalidMap)
 	}
 	c := checker{}
@@ -94,7 +92,7 @@ func (c *checker) end() error {
 // over a [Map.Clone] to change it.
 func (m *Map) Boundaries() iter.Seq2[Bound, HostID] {
 	return func(yield func(Bound, HostID) bool) {
-		m.tree.Ascend(func(b boundary) bool { return yield(Bound{key: b.key}, b.host) })
+		m.ascend("", func(b boundary) bool { return yield(Bound{key: b.key}, b.host) })
 	}
 }
 
@@ -115,8 +113,8 @@ func (m *Map) RangesFrom(from Bound) iter.Seq2[Range, HostID] {
 		// A range is known once the boundary that ends it is seen.
 		open, more := m.floor(from.key), true
 		open.key = from.key
-		m.tree.AscendGreaterOrEqual(open, func(b boundary) bool {
-			if b.key == from.key {
+		m.ascend(from.key, func(b boundary) bool {
+			if b.key <= from.key {
 				return true
 			}
 			more = yield(Range{From: Bound{key: open.key}, Until: Bound{key: b.key}}, open.host)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/google/btree"
 )
 
 var (
@@ -17,21 +15,13 @@ var (
 	ErrInvalidMap = errors.New("invalid delegation map")
 )
 
-// mapDegree is the least number of children of an inner node of the tree; a node
-// holds up to 2*mapDegree-1 boundaries of 24 bytes. By BenchmarkLookup, lookups
-// gain up to a tenth from 32 to 64 and nothing beyond; by BenchmarkClone, the
-// first change after a clone, which copies nodes, pays half as much again.
-const mapDegree = 64
-
-// A boundary is one item of the tree: host owns every key from here up to the
-// next boundary. No boundary is at +∞, and the empty string stands for −∞, so
-// the bound needs no more than its key.
+// A boundary says that host owns every key from here up to the next boundary. No
+// boundary is at +∞, and the empty string stands for −∞, so the bound needs no
+// more than its key.
 type boundary struct {
 	key  string
 	host HostID
 }
-
-func boundaryLess(a, b boundary) bool { return a.key < b.key }
 
 // A Map is the delegation map: a total function from keys to hosts.
 //
@@ -51,7 +41,7 @@ func boundaryLess(a, b boundary) bool { return a.key < b.key }
 // read may run concurrently with one another; [Map.Assign] and [Map.Clone] may
 // not run concurrently with any other call on the same map.
 type Map struct {
-	tree *btree.BTreeG[boundary]
+	tree
 }
 
 // NewMap returns the map in which root owns every key, as the root host does in
@@ -60,9 +50,7 @@ func NewMap(root HostID) *Map {
 	if root == 0 {
 		panic("delegation.NewMap: host 0 cannot own keys (invariant MapComplete)")
 	}
-	m := &Map{tree: btree.NewG(mapDegree, boundaryLess)}
-	m.tree.ReplaceOrInsert(boundary{host: root})
-	return m
+	return &Map{tree: newTree(boundary{host: root})}
 }
 
 // Lookup returns the host that owns key, in time logarithmic in [Map.Len] and
@@ -112,7 +100,7 @@ func (m *Map) Assign(r Range, h HostID) error {
 		right = m.floor(r.Until.key).host
 	}
 	for b, ok := m.firstInside(r); ok; b, ok = m.firstInside(r) {
-		m.tree.Delete(b)
+		m.delete(b.key)
 	}
 	m.put(boundary{key: r.From.key, host: h}, left)
 	if !r.Until.inf {
@@ -125,11 +113,11 @@ func (m *Map) Assign(r Range, h HostID) error {
 // it too. It leaves the tree alone where nothing changes, for each change may
 // copy nodes that a clone shares.
 func (m *Map) put(b boundary, below HostID) {
-	old, exists := m.tree.Get(b)
+	old, exists := m.get(b.key)
 	switch {
 	case b.host == below:
 		if exists {
-			m.tree.Delete(b)
+			m.delete(b.key)
 		}
 		return
 	case exists && old.host == b.host:
@@ -139,7 +127,7 @@ func (m *Map) put(b boundary, below HostID) {
 	default:
 		b.key = strings.Clone(b.key) // r may alias a datagram
 	}
-	m.tree.ReplaceOrInsert(b)
+	m.set(b)
 }
 
 // checkAssign tells why r cannot be assigned to h, if it cannot.
@@ -160,11 +148,11 @@ func checkAssign(r Range, h HostID) error {
 
 // Clone returns an independent copy in constant time: the two share nodes until
 // one of them changes those.
-func (m *Map) Clone() *Map { return &Map{tree: m.tree.Clone()} }
+func (m *Map) Clone() *Map { return &Map{tree: m.clone()} }
 
 // Len returns the number of boundaries, which is the number of maximal ranges:
 // at least 1.
-func (m *Map) Len() int { return m.tree.Len() }
+func (m *Map) Len() int { return m.count }
 
 // Equal reports whether every key has the same owner in both maps. Since maps
 // are canonical, that is whether they hold the same boundaries.
@@ -173,46 +161,12 @@ func (m *Map) Equal(o *Map) bool {
 		return false
 	}
 	equal := true
-	m.tree.Ascend(func(b boundary) bool {
-		other, ok := o.tree.Get(b)
+	m.ascend("", func(b boundary) bool {
+		other, ok := o.get(b.key)
 		equal = ok && other.host == b.host
 		return equal
 	})
 	return equal
-}
-
-// floor returns the boundary at or below key: the one whose host owns it. There
-// is always one, since the first is −∞.
-func (m *Map) floor(key string) (b boundary) {
-	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {
-		b = found
-		return false
-	})
-	return b
-}
-
-// below returns the last boundary strictly below key.
-func (m *Map) below(key string) (b boundary, ok bool) {
-	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {
-		if found.key == key {
-			return true
-		}
-		b, ok = found, true
-		return false
-	})
-	return b, ok
-}
-
-// above returns the first boundary strictly above key.
-func (m *Map) above(key string) (b boundary, ok bool) {
-	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {
-		if found.key == key {
-			return true
-		}
-		b, ok = found, true
-		return false
-	})
-	return b, ok
 }
 
 // firstInside returns the first boundary that lies strictly between the bounds

@@ -282,13 +282,12 @@ func TestCheckFindsBrokenMaps(t *testing.T) {
 		spoil func(*Map)
 		says  string
 	}{
-		{"total", func(m *Map) { m.tree.DeleteMin() }, "no owner"},
-		{"never empty", func(m *Map) { m.tree.Clear(false) }, "no boundary"},
-		{"canonical", func(m *Map) { m.tree.ReplaceOrInsert(boundary{"c", 2}) }, "both belong to host 2"},
-		{"hosts", func(m *Map) { m.tree.ReplaceOrInsert(boundary{"c", 0}) }, "no host"},
-		{"lengths", func(m *Map) {
-			m.tree.ReplaceOrInsert(boundary{strings.Repeat("z", MaxBoundBytes+1), 3})
-		}, "4098 bytes"},
+		{"total", func(m *Map) { m.root.items[0].key = "a" }, "no owner"},
+		{"never empty", func(m *Map) { m.root.column = column{} }, "no boundary"},
+		{"sorted", func(m *Map) { m.root.items[1].key = "x" }, `"d" does not lie above`},
+		{"canonical", func(m *Map) { m.set(boundary{"c", 2}) }, "both belong to host 2"},
+		{"hosts", func(m *Map) { m.set(boundary{"c", 0}) }, "no host"},
+		{"lengths", func(m *Map) { m.set(boundary{strings.Repeat("z", MaxBoundBytes+1), 3}) }, "4098 bytes"},
 		{"made", func(m *Map) { *m = Map{} }, "zero Map"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -399,7 +398,10 @@ func TestLargeMapAgainstModel(t *testing.T) {
 			judge(t, m, s, r.From, h, r)
 		}
 	}
-	if largest < 16*mapDegree {
+	if err := m.check(); err != nil {
+		t.Error(err)
+	}
+	if largest < 16*maxItems {
 		t.Errorf("the map never had more than %d boundaries: too few to test the tree", largest)
 	}
 }

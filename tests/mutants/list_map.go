@@ -65,20 +65,18 @@ var mapMutants = []mutant{
 		breaks: "a range that is open above swallows every boundary in it",
 	},
 	{
-		name: "map-above-includes", file: "delegation/map.go",
-		before: "	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {\n		if found.key == key {\n",
-		after:  "	m.tree.AscendGreaterOrEqual(boundary{key: key}, func(found boundary) bool {\n		if false {\n",
+		name: "map-above-includes", file: "delegation/tree.go",
+		before: "	if i := n.floor(key) + 1; i < len(n.items) {\n", after: "	if i := n.floor(key); i < len(n.items) {\n",
 		breaks: "what lies above a bound lies strictly above it", hangs: true,
 	},
 	{
-		name: "map-below-includes", file: "delegation/map.go",
-		before: "	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {\n		if found.key == key {\n",
-		after:  "	m.tree.DescendLessOrEqual(boundary{key: key}, func(found boundary) bool {\n		if false {\n",
+		name: "map-below-includes", file: "delegation/tree.go",
+		before: "		if n.items[i].key == key {\n			i--", after: "		if false {\n			i--",
 		breaks: "what lies below a bound lies strictly below it",
 	},
 	{
 		name: "map-merge-keeps-boundary", file: "delegation/map.go",
-		before: "		if exists {\n			m.tree.Delete(b)\n		}\n		return\n", after: "		return\n",
+		before: "		if exists {\n			m.delete(b.key)\n		}\n		return\n", after: "		return\n",
 		breaks: "a boundary between two ranges that became one goes",
 	},
 	{
