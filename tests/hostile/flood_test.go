@@ -251,3 +251,16 @@ func (b *besieged) conclude() {
 	}
 	_ = marshal.MaxValueBytes
 }
+
+// The same with one attack at a time.
+func TestFloodOfOneKind(t *testing.T) {
+	for _, k := range attacks {
+		t.Run(k.name, func(t *testing.T) {
+			b := besiege(t, 2)
+			quiet, _ := b.under(b.sink, k.name)
+			flooded, attacks := b.under(b.addrs[0], k.name)
+			t.Logf("%d increments beside %d attacks, %d without; host 1 took at most %d MiB", flooded, attacks, quiet, b.peakMemory(0)>>20)
+			b.conclude()
+		})
+	}
+}
