@@ -40,21 +40,32 @@ func Create(dir string, cfg kv.Config, s *kv.State) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier journals: %w", err)
 	}
-	var path string
-	var out *os.File
-	for n := len(old) + 1; out == nil; n++ { // higher than all that are there, also where some were removed
-		path = fmt.Sprintf("%s-%04d.journal", state, n)
-		out, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("create the journal: %w", err)
+	f := &File{last: s.Step}
+	for n := len(old) + 1; ; n++ { // higher than all that are there, also where some were removed
+		f.path = fmt.Sprintf("%s-%04d.journal", state, n)
+		if _, err := os.Lstat(f.path); errors.Is(err, os.ErrNotExist) {
+			break
 		}
 	}
-	f := &File{out: out, path: path, last: s.Step}
-	if err := f.writeHeader(newHeader(cfg, s)); err != nil {
-		return nil, errors.Join(err, out.Close())
+	// It gets its name with its header: a process that is killed before that has
+	// taken no step, and leaves no journal.
+	out, err := os.OpenFile(f.path+unborn, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create the journal: %w", err)
+	}
+	f.out = out
+	err = f.writeHeader(newHeader(cfg, s))
+	if err == nil {
+		err = os.Rename(f.path+unborn, f.path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create the journal: %w", err), out.Close())
 	}
 	return f, nil
 }
+
+// unborn is what the name of a journal ends with while it has no header.
+const unborn = ".new"
 
 func (f *File) writeHeader(h Header) error {
 	record, err := appendHeader(make([]byte, frameBytes), h)

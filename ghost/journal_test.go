@@ -155,6 +155,40 @@ func TestDamageIsReported(t *testing.T) {
 	}
 }
 
+// A host that is killed while it makes its journal leaves none, and the next life
+// takes that number.
+func TestAJournalIsThereWithItsHeaderOrNotAtAll(t *testing.T) {
+	c, dir := newCluster(t, 1, testLimits), t.TempDir()
+	open := func() *ghost.File {
+		f, err := ghost.Create(dir, c.configs[0], c.hosts[0].State())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	first := open()
+	second := open()
+	if err := os.Rename(second.Path(), second.Path()+".new"); err != nil { // as if it had been killed before
+		t.Fatal(err)
+	}
+	if err := os.Truncate(second.Path()+".new", 3); err != nil {
+		t.Fatal(err)
+	}
+	if lives, err := ghost.ReadDir(dir); err != nil || len(lives) != 1 || lives[0].Path != first.Path() {
+		t.Errorf("%d journals, %v; want the one of %s", len(lives), err, first.Path())
+	}
+	third := open()
+	if third.Path() != second.Path() {
+		t.Errorf("the next journal is %s, want %s", third.Path(), second.Path())
+	}
+	for _, f := range []*ghost.File{first, second, third} {
+		_ = f.Close()
+	}
+	if lives, err := ghost.ReadDir(dir); err != nil || len(lives) != 2 {
+		t.Errorf("%d journals, %v; want 2", len(lives), err)
+	}
+}
+
 // TestAKilledLifeReadsAsTruncated: what was flushed is there, what was not is
 // not, and there is no end.
 func TestAKilledLifeReadsAsTruncated(t *testing.T) {
