@@ -7,7 +7,7 @@ import (
 )
 
 // benchSizes are the numbers of boundaries at which the map is measured.
-var benchSizes = []int{10, 100, 1_000, 10_000, 100_000, 1_000_000}
+var benchSizes = []int{1, 3, 10, 100, 1_000, 10_000, 100_000, 1_000_000}
 
 // benchKey is the i-th of a family of keys as programs make them: one long
 // common prefix, which is the harder case for comparisons, then digits.

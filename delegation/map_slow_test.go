@@ -1,6 +1,7 @@
 package delegation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -88,7 +89,7 @@ func (s *slowMap) rangesFrom(from Bound) []owned {
 // asking. The rest of a map's answers depend on from, h and r.
 func judge(t *testing.T, m *Map, s *slowMap, from Bound, h HostID, r Range) {
 	t.Helper()
-	if err := m.Check(); err != nil {
+	if err := errors.Join(m.Check(), m.check()); err != nil {
 		t.Fatal(err)
 	}
 	var boundaries []Boundary

@@ -2,8 +2,10 @@ package delegation
 
 import "slices"
 
-// maxItems is the greatest number of items of a node.
-const maxItems = 64
+// maxItems is the greatest number of items of a node. By BenchmarkLookup, lookups
+// gain a quarter from 64 to 128 at 100 boundaries and a fifth at a million; by
+// BenchmarkClone, 128 still costs no more than the tree of single boundaries did.
+const maxItems = 128
 
 // minItems is the least number of items of a node that is not the root. It is
 // well below the half of a node that was split, so that a boundary that comes

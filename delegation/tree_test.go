@@ -211,6 +211,39 @@ func TestTreeAgainstSlice(t *testing.T) {
 	}
 }
 
+// A tree of three levels and more grows and shrinks again, in any order, until it
+// is as small as it was.
+func TestTreeGrowsAndShrinks(t *testing.T) {
+	const size = 20_000
+	for seed := range uint64(2) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		tr, f := newTree(boundary{host: 1}), flat{{host: 1}}
+		for i := range size {
+			f = append(f, boundary{string(benchKey(i)), HostID(i + 2)})
+		}
+		order := rng.Perm(size)
+		if seed == 0 {
+			slices.Sort(order)
+		}
+		for _, i := range order {
+			tr.set(f[i+1])
+		}
+		if tr.root.children == nil || tr.root.children[0].children == nil {
+			t.Fatalf("%d boundaries in fewer than three levels", size)
+		}
+		same(t, &tr, f)
+		for n, i := range rng.Perm(size) {
+			tr.delete(f[i+1].key)
+			if n%1000 == 0 || n > size-300 {
+				if err := tr.check(); err != nil {
+					t.Fatalf("seed %d, after %d deletions: %v", seed, n, err)
+				}
+			}
+		}
+		same(t, &tr, f[:1])
+	}
+}
+
 // same fails the test unless the tree has exactly the boundaries of f.
 func same(t *testing.T, tr *tree, f flat) {
 	t.Helper()

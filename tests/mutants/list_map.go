@@ -100,6 +100,66 @@ var mapMutants = []mutant{
 		breaks: "the last range is a range too",
 	},
 	{
+		name: "column-prefix-not-checked", file: "delegation/column.go",
+		before: "if len(key) < n || key[:n] != c.prefix {", after: "if len(key) < n {",
+		breaks: "words compare only what follows the same prefix",
+	},
+	{
+		name: "column-all-below", file: "delegation/column.go",
+		before: "		if key < c.prefix {\n", after: "		if key < c.prefix && len(key) >= n {\n",
+		breaks: "a key that the prefix begins with lies below all that have the prefix",
+	},
+	{
+		name: "column-run-not-compared", file: "delegation/column.go",
+		before: "if i == 0 || c.words[i] != w || c.items[i].key <= key {", after: "if i >= 0 {",
+		breaks: "equal words do not make equal keys",
+	},
+	{
+		name: "column-run-of-one", file: "delegation/column.go",
+		before: "		low = lastAtMost(c.words, w-1)\n", after: "		low = i - 1\n",
+		breaks: "any number of keys may have one word",
+	},
+	{
+		name: "column-words-of-old-prefix", file: "delegation/column.go",
+		before: "if len(c.prefix) != old {", after: "if len(c.prefix) > old {",
+		breaks: "where the prefix changes, all words do",
+	},
+	{
+		name: "column-end-not-settled", file: "delegation/column.go",
+		before: "if i <= 1 || i >= last {", after: "if i <= 1 {",
+		breaks: "the last key has the prefix, too",
+	},
+	{
+		name: "tree-split-off-by-one", file: "delegation/tree.go",
+		before: "column{items: slices.Clone(n.items[half:])}", after: "column{items: slices.Clone(n.items[half+1:])}",
+		breaks: "a node that is split loses no boundary",
+	},
+	{
+		name: "tree-shared-node-changed", file: "delegation/tree.go",
+		before: "	if n.owner == t.owner {\n", after: "	if n.owner != nil {\n",
+		breaks: "a node that a clone shares is copied before it changes",
+	},
+	{
+		name: "tree-original-keeps-nodes", file: "delegation/tree.go",
+		before: "	t.owner = &owners[0]\n", after: "",
+		breaks: "after a clone the original may not change what they share, either",
+	},
+	{
+		name: "tree-first-key-stale", file: "delegation/tree.go",
+		before: "		n.rename(i, child.items[0].key)\n	}\n	if len(child", after: "	}\n	if len(child",
+		breaks: "a node is known by its first key, also after that was removed",
+	},
+	{
+		name: "tree-halves-not-renamed", file: "delegation/tree.go",
+		before: "		n.rename(i, n.children[i].items[0].key)\n", after: "",
+		breaks: "boundaries that went to the node on the left are found there",
+	},
+	{
+		name: "tree-never-joined", file: "delegation/tree.go",
+		before: "	if len(child.items) < minItems {\n", after: "	if len(child.items) < 2 {\n",
+		breaks: "a map that shrank is as small as one that never was larger",
+	},
+	{
 		name: "range-contains-end", file: "delegation/range.go",
 		before: "string(key) < r.Until.key)", after: "string(key) <= r.Until.key)",
 		breaks: "a range does not contain its end",
