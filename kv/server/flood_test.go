@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"ironkv/marshal"
 )
 
 // floodSocket always has more datagrams, of which none holds a message: its
@@ -39,5 +41,27 @@ func TestAFloodOfJunkDoesNotStarveSteps(t *testing.T) {
 	}
 	if len(b.machine.inputs) != 1 {
 		t.Errorf("%d steps, want 1", len(b.machine.inputs))
+	}
+}
+
+// What has waited for too long is refused in the turn in which that is found out,
+// however much it is: were it to count as steps, a host to which more comes in a turn
+// than one batch would refuse for ever, and serve nobody.
+func TestSheddingIsNoStep(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	for i := range 3 * maxBatchSteps {
+		b.inbox.add(clientAddr, marshal.Append(nil, get(uint64(i+1))))
+	}
+	b.inbox.stamp(b.watch.now())
+	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
+	b.socket.put(clientAddr, get(1<<20))
+	b.must()
+	if got := b.report.counts().Shed; got != 3*maxBatchSteps {
+		t.Errorf("shed %d, want the %d that waited", got, 3*maxBatchSteps)
+	}
+	if len(b.machine.inputs) != 1 {
+		t.Errorf("%d steps, want 1: the request that has just come", len(b.machine.inputs))
 	}
 }
