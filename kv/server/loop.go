@@ -160,11 +160,10 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		}
 		stepped = true
 	}
-	for n := range maxBatchSteps {
-		if l.out.full() {
-			break
-		}
-		if n%warmKeys == 0 {
+	// What is shed is no step: else more than a batch of it would keep all that
+	// follows waiting until it is shed as well.
+	for steps, seen := 0, 0; steps < maxBatchSteps && !l.out.full(); seen++ {
+		if seen%warmKeys == 0 {
 			l.warm()
 		}
 		a, bytes, ok := l.inbox.take()
@@ -180,6 +179,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 			return true, err
 		}
 		stepped = true
+		steps++
 	}
 	l.inbox.tidy()
 	return stepped, nil
