@@ -129,7 +129,7 @@ func TestMoveYieldsWhileClientsAreServed(t *testing.T) {
 	if at, ok := h.Deadline(); !ok || at != yieldPause {
 		t.Fatalf("the next chunk is due at %d, want %d", at, yieldPause)
 	}
-	for _, c := range []struct{ took, pause Time }{{5 * Millisecond, 15 * Millisecond}, {Millisecond / 10, yieldPause}, {Second, 3 * maxYield}} {
+	for _, c := range []struct{ took, pause Time }{{5 * Millisecond, 5 * yieldShare * Millisecond}, {Millisecond / 10, yieldPause}, {Second, yieldShare * maxYield}} {
 		h.chunkAt, h.timing = h.now, true
 		now := h.now + c.took
 		h.Step(now, Input{Kind: InputRoom, Room: 1 << 40}, &out)
