@@ -309,9 +309,10 @@ func (a *app) growBoundaries(f *growthFlags) (*growthSeries, error) {
 			keys[i] = key(random.IntN(2*int(n) + 2))
 		}
 		start := time.Now()
-		var sum delegation.HostID
 		for _, k := range keys {
-			sum += m.Lookup(k)
+			if m.Lookup(k) == 0 {
+				return nil, fmt.Errorf("key %v has no owner", k)
+			}
 		}
 		lookup := time.Since(start)
 		ranges := make([]delegation.Range, growthAssigns)
@@ -320,7 +321,7 @@ func (a *app) growBoundaries(f *growthFlags) (*growthSeries, error) {
 		}
 		start = time.Now()
 		for i, r := range ranges {
-			if err := m.Assign(r, delegation.HostID(5+i%2)+sum%1); err != nil {
+			if err := m.Assign(r, delegation.HostID(5+i%2)); err != nil {
 				return nil, err
 			}
 		}
