@@ -20,6 +20,7 @@ type inbox struct {
 // arrival is one message: buf[start:end] from src.
 type arrival struct {
 	src        netip.AddrPort
+	place      uint16 // where lanes counts it
 	start, end int
 	at         kv.Time
 }
@@ -27,11 +28,11 @@ type arrival struct {
 // idleBytes is how much memory, in bytes, an empty buffer keeps for the next use.
 const idleBytes = 4 << 20
 
-// add copies a message in. It is what the socket delivers to.
-func (b *inbox) add(src netip.AddrPort, msg []byte) {
+// add copies a message in.
+func (b *inbox) add(src netip.AddrPort, msg []byte, place uint16) {
 	start := len(b.buf)
 	b.buf = append(b.buf, msg...)
-	b.list = append(b.list, arrival{src: src, start: start, end: len(b.buf)})
+	b.list = append(b.list, arrival{src: src, place: place, start: start, end: len(b.buf)})
 }
 
 // stamp gives everything added since the last stamp its time of arrival.

@@ -84,7 +84,7 @@ type loop struct {
 
 	decoder  marshal.Decoder
 	effects  kv.Effects
-	inbox    inbox
+	inbox    lanes
 	deliver  func(src netip.AddrPort, msg []byte) // inbox.add, made once
 	pipeline *pipeline
 	out      *outbox          // the batch in the making; nil while the pipeline is full
@@ -97,7 +97,7 @@ type loop struct {
 func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb members) *loop {
 	l := &loop{
 		me: me, machine: m, store: st, socket: s, members: mb, observer: nobody{},
-		watch: newStopwatch(), pipeline: newPipeline(s),
+		watch: newStopwatch(), pipeline: newPipeline(s), inbox: newLanes(mb.ids),
 	}
 	l.deliver = l.inbox.add
 	return l
@@ -122,6 +122,7 @@ func (l *loop) turn() error {
 	}
 	now := l.watch.now()
 	l.inbox.stamp(now)
+	l.stats.Crowded = l.inbox.crowded
 	if err := l.pipeline.failure(); err != nil {
 		return err
 	}
@@ -215,7 +216,9 @@ func (l *loop) one(now kv.Time, in kv.Input) error {
 		if p.Dst.Host != 0 {
 			l.out.add(l.members.addressOf(p.Dst.Host), p.Msg, udp.Reliable)
 		} else {
-			l.out.add(p.Dst.Client, p.Msg, udp.Once)
+			if l.out.add(p.Dst.Client, p.Msg, udp.Once) {
+				l.inbox.prove(p.Dst.Client)
+			}
 		}
 	}
 	return nil

@@ -24,11 +24,13 @@ type departure struct {
 	proven bool
 }
 
-// add encodes m at once: it need not stay valid.
-func (o *outbox) add(dst netip.AddrPort, m marshal.Message, mode udp.Mode) {
+// add encodes m at once: it need not stay valid. It reports whether m says that
+// whoever is at dst has proven to receive there.
+func (o *outbox) add(dst netip.AddrPort, m marshal.Message, mode udp.Mode) (proven bool) {
 	o.buf = marshal.Append(o.buf, m)
-	_, proven := m.(*marshal.Opened)
+	_, proven = m.(*marshal.Opened)
 	o.list = append(o.list, departure{dst: dst, end: len(o.buf), mode: mode, proven: proven})
+	return proven
 }
 
 // full reports whether the batch should end.

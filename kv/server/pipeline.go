@@ -32,6 +32,7 @@ type pipeline struct {
 	failed atomic.Pointer[error]
 	done   chan struct{}
 	sends  sendCounts
+	choked choked
 }
 
 func newPipeline(s socket) *pipeline {
@@ -139,7 +140,11 @@ func (p *pipeline) transmit(o *outbox) {
 		if d.proven {
 			p.welcome(d.dst)
 		}
-		p.sends.count(p.socket.Send(d.dst, o.buf[start:d.end], d.mode))
+		err := p.socket.Send(d.dst, o.buf[start:d.end], d.mode)
+		if errors.Is(err, udp.ErrBacklog) {
+			p.choked.note(d.dst)
+		}
+		p.sends.count(err)
 		start = d.end
 	}
 	p.sends.count(p.socket.Flush())

@@ -88,7 +88,7 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 	if id := l.members.idOf(a.src); id != 0 {
 		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: id}, Msg: m}, true
 	}
-	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {
+	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {
 		if header, ok := sheddable(m); ok {
 			l.stats.Shed++
 			l.out.add(a.src, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}, udp.Once)

@@ -167,6 +167,7 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 	l.report = newReporter(cfg.Logger, "id", cfg.Me, "address", conn.LocalAddr())
 	for _, v := range slices.SortedFunc(maps.Values(state.Sessions), bySerial) {
 		l.pipeline.welcome(v.Client)
+		l.inbox.prove(v.Client)
 	}
 	if fresh {
 		if err := commitNow(cfg.Store, host.Counters()); err != nil {
@@ -225,7 +226,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		err = nil
 	}
 	attrs := []any{
-		"steps", stats.Steps, "batches", stats.Batches, "malformed", sum(stats.Malformed[:]), "shed", stats.Shed,
+		"steps", stats.Steps, "batches", stats.Batches, "malformed", sum(stats.Malformed[:]), "shed", stats.Shed, "crowded", stats.Crowded,
 		"unsent", stats.Backlog + stats.Unproven + stats.OtherUnsent,
 		"datagrams_in", stats.Transport.DatagramsIn, "datagrams_out", stats.Transport.DatagramsOut,
 	}
@@ -265,7 +266,7 @@ func (s *Server) Addr() netip.AddrPort { return s.addr }
 func (s *Server) Stats() Stats {
 	c, sends := s.loop.report.counts(), &s.loop.pipeline.sends
 	return Stats{
-		Steps: c.Steps, Batches: c.Batches, Malformed: c.Malformed, Shed: c.Shed, Drops: c.Drops,
+		Steps: c.Steps, Batches: c.Batches, Malformed: c.Malformed, Shed: c.Shed, Crowded: c.Crowded, Drops: c.Drops,
 		Backlog: sends.backlog.Load(), Unproven: sends.unproven.Load(), OtherUnsent: sends.other.Load(),
 		Transport: s.conn.Stats(),
 	}

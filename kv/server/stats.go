@@ -16,8 +16,11 @@ type Stats struct {
 	Steps, Batches uint64
 	// Malformed counts bytes that are no message, dropped before the machine, by fault.
 	Malformed [marshal.NumFaults]uint64
-	// Shed counts reads and writes refused because they had waited too long.
+	// Shed counts reads and writes refused because they had waited too long, or because
+	// their answers would not be taken.
 	Shed uint64
+	// Crowded counts messages dropped because too many of their source waited already.
+	Crowded uint64
 	// Drops counts packets that the machine dropped, by reason; those at
 	// kv.DropNone are the steps that dropped nothing.
 	Drops [kv.NumDropReasons]uint64
@@ -31,9 +34,9 @@ type Stats struct {
 
 // counts is the part of Stats that belongs to the loop's goroutine.
 type counts struct {
-	Steps, Batches, Shed uint64
-	Malformed            [marshal.NumFaults]uint64
-	Drops                [kv.NumDropReasons]uint64
+	Steps, Batches, Shed, Crowded uint64
+	Malformed                     [marshal.NumFaults]uint64
+	Drops                         [kv.NumDropReasons]uint64
 }
 
 // malformed counts bytes that are no message.

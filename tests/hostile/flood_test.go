@@ -140,7 +140,7 @@ func besiege(t *testing.T, attackers int) *besieged {
 		if err := b.hosts.Stop(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() || os.Getenv("SHOWLOG") != "" {
+		if t.Failed() || testing.Verbose() {
 			t.Log(b.hosts.Logs())
 		}
 	})

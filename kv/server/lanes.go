@@ -1,0 +1,120 @@
+package server
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+
+	"ironkv/delegation"
+	"ironkv/kv"
+)
+
+const (
+	// laneShare is how many messages of one source may wait in the front lane: what a
+	// client of many callers has under way at one time.
+	laneShare = 128
+	// laneEasy is how many messages wait in front before unproven sources have to
+	// share one place: forged addresses are many, and none proves anything.
+	laneEasy = 256
+	// maxBehind is how many messages may wait behind; more are dropped. It is what
+	// can be refused in a fraction of MaxWait.
+	maxBehind = 16 * maxBatchSteps
+	// lanePlaces is how many places sources are counted in, a power of two. Sources
+	// that share one share their part (P. McKenney, Stochastic Fairness Queueing, 1990).
+	lanePlaces = 1 << 12
+	// maxProven bounds the addresses that are remembered as clients'.
+	maxProven = 2 * kv.DefaultSessions
+)
+
+// lanes is the inbox in two. Messages of sources of which little waits go in front
+// and are taken first; what exceeds a source's share goes behind. So who floods the
+// host waits for himself, and others hardly notice. Hosts of the cluster always go in
+// front, in order.
+type lanes struct {
+	front, behind inbox
+	waiting       [lanePlaces]uint16 // in front, by place
+	seed          uint64
+	hosts         map[netip.AddrPort]delegation.HostID
+	proven        map[netip.AddrPort]struct{}
+	crowded       uint64 // dropped since the start, as too much waited behind
+}
+
+func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
+	return lanes{hosts: hosts, proven: map[netip.AddrPort]struct{}{}, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
+}
+
+// prove notes that an address has opened a session.
+func (l *lanes) prove(src netip.AddrPort) {
+	if len(l.proven) >= maxProven {
+		clear(l.proven) // they count as unproven until they open another: they wait longer in a flood
+	}
+	l.proven[src] = struct{}{}
+}
+
+// add copies a message in. It is what the socket delivers to.
+func (l *lanes) add(src netip.AddrPort, msg []byte) {
+	place := l.place(src)
+	if l.waiting[place] >= laneShare {
+		if _, host := l.hosts[src]; !host {
+			if l.behind.len() >= maxBehind {
+				l.crowded++
+				return
+			}
+			l.behind.add(src, msg, 0)
+			return
+		}
+	}
+	l.waiting[place]++
+	l.front.add(src, msg, place)
+}
+
+// place is where a source's waiting messages are counted; 0 is that of all strangers.
+func (l *lanes) place(src netip.AddrPort) uint16 {
+	if l.front.len() >= laneEasy {
+		_, proven := l.proven[src]
+		if _, host := l.hosts[src]; !proven && !host {
+			return 0
+		}
+	}
+	const odd = 0x9E3779B97F4A7C15
+	a := src.Addr().As16()
+	h := (l.seed ^ binary.LittleEndian.Uint64(a[:])) * odd
+	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(a[8:])) * odd
+	h = (h ^ h>>32 ^ uint64(src.Port())) * odd
+	return uint16(1 + (h>>40)%(lanePlaces-1))
+}
+
+// take removes the oldest message in front, or else the oldest behind. Its bytes are
+// valid until the next add or tidy.
+func (l *lanes) take() (arrival, []byte, bool) {
+	if a, msg, ok := l.front.take(); ok {
+		l.waiting[a.place]--
+		return a, msg, true
+	}
+	return l.behind.take()
+}
+
+func (l *lanes) stamp(now kv.Time) {
+	l.front.stamp(now)
+	l.behind.stamp(now)
+}
+
+func (l *lanes) tidy() {
+	l.front.tidy()
+	l.behind.tidy()
+}
+
+func (l *lanes) empty() bool { return l.front.empty() && l.behind.empty() }
+
+// bytes is how much memory the waiting messages take.
+func (l *lanes) bytes() int { return l.front.bytes() + l.behind.bytes() }
+
+// len is how many messages wait; at returns the i-th to be taken.
+func (l *lanes) len() int { return l.front.len() + l.behind.len() }
+
+func (l *lanes) at(i int) []byte {
+	if n := l.front.len(); i >= n {
+		return l.behind.at(i - n)
+	}
+	return l.front.at(i)
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"ironkv/marshal"
+	"ironkv/udp"
+)
+
+// forged returns an address that nobody has.
+func forged(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)}), 9)
+}
+
+// turns returns how many messages are taken until the one from src.
+func (l *lanes) turns(t *testing.T, src netip.AddrPort) (n int) {
+	t.Helper()
+	for {
+		a, _, ok := l.take()
+		n++
+		if a.src == src {
+			return n
+		}
+		if !ok {
+			t.Fatalf("no message from %v", src)
+		}
+	}
+}
+
+// However much others have sent before, from one address, from very many that prove
+// nothing, or both, a client's message and a host's wait for few of theirs.
+func TestAFloodWaitsForItself(t *testing.T) {
+	flooder, honest := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
+	for _, src := range []netip.AddrPort{honest, peerAddr} {
+		l := newLanes(testMembers(t).ids)
+		l.prove(honest)
+		l.prove(flooder)
+		for i := range 30_000 {
+			l.add(flooder, []byte("f"))
+			l.add(forged(i), []byte("g"))
+		}
+		l.add(src, []byte("h"))
+		if got, most := l.turns(t, src), 2*laneShare+laneEasy+1; got > most {
+			t.Errorf("message %d is the one from %v, want at most the %dth", got, src, most)
+		}
+		if l.crowded == 0 || l.behind.len() > maxBehind {
+			t.Errorf("%d wait behind, %d were dropped; the bound is %d", l.behind.len(), l.crowded, maxBehind)
+		}
+	}
+}
+
+// A source's turn comes back when its messages are taken; what it sends after a
+// flood does not wait.
+func TestAPlaceIsGivenBack(t *testing.T) {
+	l := newLanes(nil)
+	for range 3 {
+		for range 2 * laneShare {
+			l.add(clientAddr, []byte("x"))
+		}
+		if l.front.len() != laneShare || l.behind.len() != laneShare {
+			t.Fatalf("%d in front and %d behind, want %d each", l.front.len(), l.behind.len(), laneShare)
+		}
+		for range 2 * laneShare {
+			l.take()
+		}
+		l.tidy()
+	}
+}
+
+// Hosts rely on the order of what they send: nothing of theirs goes behind.
+func TestHostsKeepTheirOrder(t *testing.T) {
+	l := newLanes(testMembers(t).ids)
+	const n = 10 * laneShare
+	for i := range n {
+		l.add(peerAddr, binary.BigEndian.AppendUint32(nil, uint32(i)))
+	}
+	for i := range n {
+		if _, msg, ok := l.take(); !ok || binary.BigEndian.Uint32(msg) != uint32(i) {
+			t.Fatalf("the %dth message is %v", i, msg)
+		}
+	}
+}
+
+// While the transport takes no answers for an address, reads from there are refused
+// rather than read for; others' are not, and it gets another chance.
+func TestNothingIsReadForTheChoked(t *testing.T) {
+	b := newBench(t)
+	b.clock = b.clock.Add(time.Duration(MaxWait))
+	b.must()
+	b.machine.inputs = nil
+	b.socket.refuse = udp.ErrBacklog
+	b.socket.put(clientAddr, get(1))
+	b.must()
+	b.socket.refuse = nil
+	other := netip.MustParseAddrPort("127.0.0.1:5")
+	b.socket.put(clientAddr, get(2))
+	b.socket.put(other, get(3))
+	b.clock = b.clock.Add(time.Duration(MaxWait) / 2)
+	b.must()
+	b.must()
+	for _, s := range b.socket.taken() {
+		if _, refused := s.msg.(*marshal.Refusal); refused != (s.dst == clientAddr) {
+			t.Errorf("%v got %T", s.dst, s.msg)
+		}
+	}
+	b.clock = b.clock.Add(time.Duration(MaxWait))
+	b.socket.put(clientAddr, get(4))
+	b.must()
+	if got := numbers(b.socket.taken()); len(got) != 1 || got[0] != 4 || len(b.machine.inputs) != 3 {
+		t.Errorf("answered %v after %d steps, want 4 after 3", got, len(b.machine.inputs))
+	}
+}
