@@ -1,0 +1,175 @@
+package hostile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ironkv/delegation"
+	"ironkv/kv/client"
+	"ironkv/marshal"
+)
+
+// loadClients is how many clients, each with a socket, offer the load.
+const loadClients = 16
+
+// load is callers in a closed loop, spread over some clients.
+type load struct {
+	clients []*client.Client
+	refused atomic.Int64 // by a host, as overloaded
+}
+
+func newLoad(b *besieged) *load {
+	b.Helper()
+	l := &load{}
+	for range loadClients {
+		db, err := client.Dial(b.Context(), b.hosts.Addrs(), client.WithTimeout(patience), client.WithObserver(client.Observer{
+			Refused: func(_ client.HostID, reason marshal.RefusalReason) {
+				if reason == marshal.Overloaded {
+					l.refused.Add(1)
+				}
+			},
+		}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		l.clients = append(l.clients, db)
+	}
+	return l
+}
+
+// offer lets as many callers read and write for a time, each with so much patience
+// per call. It returns how many calls per second were answered, and how long the
+// slowest hundredth of those took at least.
+func (l *load) offer(b *besieged, callers int, timeout time.Duration) (perSecond int, p99 time.Duration) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), partTime())
+	defer cancel()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var took []time.Duration
+	began := time.Now()
+	for i := range callers {
+		all.Go(func() {
+			db, key, mine := l.clients[i%loadClients], fmt.Appendf(nil, "load %d", i), []time.Duration(nil)
+			for n := 0; ctx.Err() == nil; n++ {
+				call, end := context.WithTimeout(b.Context(), timeout)
+				start := time.Now()
+				var err error
+				if n%4 == 0 {
+					_, err = db.Put(call, key, []byte("value"))
+				} else {
+					_, err = db.Get(call, key)
+				}
+				end()
+				var none *client.NoAnswerError
+				switch {
+				case err == nil, errors.Is(err, client.ErrNotFound):
+					mine = append(mine, time.Since(start))
+				case !errors.As(err, &none) || none.Refused && none.Reason != marshal.Overloaded:
+					b.Errorf("an error that does not say that the host is overloaded or silent: %v", err)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, mine...)
+		})
+	}
+	all.Wait()
+	if len(took) == 0 {
+		return 0, 0
+	}
+	slices.Sort(took)
+	return int(float64(len(took)) / time.Since(began).Seconds()), took[len(took)*99/100]
+}
+
+// Ten times as many callers as bring a host to its peak, and far more than its queue
+// holds, get at least four fifths of the peak's answers; whoever gets none is told why;
+// memory is bounded.
+func TestOverload(t *testing.T) {
+	b := besiege(t, 0)
+	l := newLoad(b)
+	const enough, timeout = 1024, 2 * time.Second
+	l.offer(b, 64, timeout)
+	peak, calm := l.offer(b, enough, timeout)
+	over, late := l.offer(b, 10*enough, timeout)
+	memory := b.peakMemory(0)
+	t.Logf("%d callers: %d answers/s, p99 %v; %d callers: %d answers/s, p99 %v, %d refusals; host 1 took at most %d MiB",
+		enough, peak, calm, 10*enough, over, late, l.refused.Load(), memory>>20)
+	if peak == 0 || over == 0 {
+		t.Error("nothing was answered")
+	}
+	if memory > memoryBound {
+		t.Errorf("host 1 took %d MiB, more than %d", memory>>20, memoryBound>>20)
+	}
+	if *long > 0 && 5*over < 4*peak {
+		t.Errorf("goodput fell to %d %% of the peak under overload", 100*over/peak)
+	}
+	if _, err := b.work.db.Audit(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// An open loop: requests are sent without regard to answers, far more than one source
+// may have waiting. The honest client beside it is answered each time, and the answers
+// to the flooder that are not read are none of the host's concern.
+func TestOpenLoopHarmsOnlyItself(t *testing.T) {
+	b := besiege(t, 1)
+	a := b.attackers[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		var requests []marshal.Message
+		for n := range uint64(20) {
+			requests = append(requests, &marshal.GetRequest{
+				RequestHeader: marshal.RequestHeader{Session: a.opened[0].Session, Number: 1<<31 + n}, Key: "attacker 1",
+			})
+		}
+		d := a.envelope(requests...)
+		for ctx.Err() == nil {
+			_, _ = a.probes[0].conn.Write(d)
+		}
+	})
+	increments := b.work.run(t, partTime())
+	cancel()
+	sending.Wait()
+	t.Logf("%d increments beside the open loop", increments)
+	if increments == 0 {
+		t.Error("the honest were not served")
+	}
+	b.conclude()
+}
+
+// A reader who stops in the middle of a scan holds nothing up.
+func TestASlowReaderHoldsNothingUp(t *testing.T) {
+	b := besiege(t, 0)
+	for i := range 50 {
+		if _, err := b.work.db.Put(t.Context(), fmt.Appendf(nil, "page %02d", i), make([]byte, 100_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := 0
+	for e, err := range b.work.db.Scan(t.Context(), delegation.All) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Key[0] != 'p' {
+			continue
+		}
+		if read++; read == 1 || read == 25 {
+			if b.work.run(t, short/5) == 0 {
+				t.Error("nobody is served while a scan is read slowly")
+			}
+		}
+	}
+	if read != 50 {
+		t.Errorf("the scan has %d of 50 entries", read)
+	}
+	b.work.check(t)
+}
