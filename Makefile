@@ -11,12 +11,13 @@ FUZZTIME ?= 30s
 PART     ?= 1/1
 DURATION ?= 1m
 KILLS    ?= 1000
+LONG     ?= 5s
 
 # CI takes a third of the mutants, another one with each commit.
 THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo sim explore explore-deep mutants chaos kills soak ci bench profile fuzz
+.PHONY: help build test lint demo sim explore explore-deep mutants chaos kills soak hostile ci bench profile fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,6 +60,9 @@ soak: build ## hours of faults on one cluster whose data grow and shrink: DURATI
 ci: lint test sim demo ## exactly what CI runs
 	$(MAKE) mutants PART=$(THIRD)
 	$(MAKE) chaos DURATION=5m
+
+hostile: ## floods and overload for longer, with the ratios of speeds that they leave: LONG for each part
+	go test -count 1 -v -timeout 30m -run 'Flood|Overload|OpenLoop' ./tests/hostile -long $(LONG)
 
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...

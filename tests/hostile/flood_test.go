@@ -253,6 +253,9 @@ func (b *besieged) conclude() {
 
 // The same with one attack at a time.
 func TestFloodOfOneKind(t *testing.T) {
+	if *long == 0 {
+		t.Skip("TestFlood has all of them at once; make hostile runs this")
+	}
 	for _, k := range attacks {
 		t.Run(k.name, func(t *testing.T) {
 			b := besiege(t, 2)

@@ -69,7 +69,7 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "overload-not-shed", file: "kv/server/receive.go",
-		before: "if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {", after: "if false {",
+		before: "if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {", after: "if false {",
 		breaks: "what waited for too long is refused",
 	},
 	{
