@@ -46,7 +46,8 @@ type target struct {
 	session   marshal.SessionID // of byClient
 	write     marshal.Message   // of the honest client
 	answer    marshal.Message
-	in, out   int // bytes of the stranger's datagrams, and of those to it
+	in, out   int  // bytes of the stranger's datagrams, and of those to it
+	told      bool // somebody named session, which is all that it takes to use it
 	acted     map[kv.Action]bool
 }
 
@@ -111,6 +112,9 @@ func (s *target) receive(who int, datagram []byte) {
 		m, err := s.decoder.Decode(b)
 		if err != nil {
 			return
+		}
+		if hd := reflect.ValueOf(m).Elem().FieldByName("RequestHeader"); hd.IsValid() {
+			s.told = s.told || hd.Interface().(marshal.RequestHeader).Session == s.session
 		}
 		from := kv.Endpoint{Client: src}
 		if who == byPeer {
@@ -233,7 +237,7 @@ func FuzzLiveHost(f *testing.F) {
 		if sent[byPeer] {
 			return
 		}
-		if after := s.durable(); !sent[byClient] && before != after {
+		if after := s.durable(); !s.told && before != after {
 			t.Fatalf("a stranger changed clock, sessions or owners: %s, before %s", after, before)
 		}
 		if got := s.ask(honest, s.write); !reflect.DeepEqual(got, s.answer) {
