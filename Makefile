@@ -67,13 +67,15 @@ hostile: ## floods and overload for longer, with the ratios of speeds that they 
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...
 
-profile: build ## CPU profiles of host and client into bin/profile/: single gets and sets, batches
+profile: build ## CPU profiles of hosts and client into bin/profile/: single gets and sets, batches, a move
 	$(BIN)/kvbench get --clients 1 --profile $(BIN)/profile/get-1
 	$(BIN)/kvbench get --clients 64 --profile $(BIN)/profile/get-64
 	$(BIN)/kvbench set --clients 64 --profile $(BIN)/profile/set-64
 	$(BIN)/kvbench get --batch 64 --keys 1000000 --profile $(BIN)/profile/get-batch-64
 	$(BIN)/kvbench set --disk --clients 64 --profile $(BIN)/profile/set-durable-64
-	@for d in $(BIN)/profile/*; do echo "== $$d/host.pprof"; go tool pprof -top -nodecount 15 $(BIN)/kvd $$d/host.pprof 2>/dev/null | tail -n +6; done
+	$(BIN)/kvbench move --shape 1000000x128 --moves 1 --rate unlimited --profile $(BIN)/profile/move
+	@for h in get-1/host get-64/host set-64/host get-batch-64/host set-durable-64/host move/ironkv-1000000x128/host1- move/ironkv-1000000x128/host2-; do \
+	  echo "== $$h"; go tool pprof -top -nodecount 15 $(BIN)/kvd $(BIN)/profile/$$h*.pprof 2>/dev/null | tail -n +6; done
 
 fuzz: ## every fuzz target in turn, FUZZTIME each
 	@for pkg in $$(go list ./...); do \

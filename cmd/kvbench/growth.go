@@ -282,7 +282,7 @@ func (a *app) growMoves(ctx context.Context, f *growthFlags) (*growthSeries, err
 		}
 		a.add(s, n, map[string]float64{
 			"seconds": r.seconds().Median, "entries/s": r.entriesPerSecond(),
-			"throughput, share of before": r.During.Throughput / r.Before.Throughput,
+			"throughput, share of before": r.share(r.During),
 			"longest before ms":           r.Before.Max / 1000, "longest during ms": r.During.Max / 1000,
 		})
 	}

@@ -59,13 +59,25 @@ func TestMoveUnderLoad(t *testing.T) {
 		t.Fatalf("exit code %d, %v\n%s", code, err, errOut)
 	}
 	r := report.Results[0]
-	if len(r.Moves) != 2 || r.entriesPerSecond() == 0 || r.Before.Ops == 0 || r.During.Ops == 0 || r.After.Ops == 0 || r.During.failures() != 0 || len(r.Timeline) == 0 {
+	ops := r.Before.Ops + r.During.Ops + r.Between.Ops + r.After.Ops
+	if len(r.Moves) != 2 || r.entriesPerSecond() == 0 || ops == 0 || r.During.failures() != 0 || len(r.Timeline) == 0 {
 		t.Errorf("%+v", r)
+	}
+	// Somebody was asking all the while.
+	if moves := r.Moves[0].Seconds + r.Moves[1].Seconds; r.During.Max == 0 || r.During.Seconds < moves || r.Between.Seconds < moveGap.Seconds() {
+		t.Errorf("moves of %v s together: %+v; between them %+v", moves, r.During, r.Between)
 	}
 	for _, name := range []string{"move-throughput-500x100.svg", "move-latency-500x100.svg"} {
 		if svg, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(svg, []byte("<svg")) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	code, out, errOut = kvbench(t, "move", "--addr", addr, "--shape", "500x100", "--clients", "2", "--moves", "1", "--around", "20ms", "--load-limit", "1000", "--profile", filepath.Join(dir, "profile"))
+	if code != exitOK || !strings.Contains(out, "1.0k operations per second due") || strings.Contains(out, "between") {
+		t.Errorf("one move below saturation: exit code %d\n%s\n%s", code, out, errOut)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "profile", "ironkv-500x100", "client.pprof")); err != nil || info.Size() == 0 {
+		t.Errorf("no profile: %v", err)
 	}
 	code, out, _ = kvbench(t, "move", "--addr", addr, "--shape", "0x1", "--clients", "0", "--moves", "1")
 	if code != exitOK || !strings.Contains(out, "entries/s") {
@@ -124,6 +136,7 @@ func TestUsage(t *testing.T) {
 		{"move", "--hosts", "1"},
 		{"move", "--format", "html"},
 		{"move", "--moves", "0"},
+		{"move", "--load-limit", "-1"},
 		{"compare", "--sections", "nonsense"},
 		{"compare", "--format", "html"},
 		{"compare", "--runs", "0"},

@@ -12,9 +12,10 @@ import (
 // A loop asks a store for a workload with many goroutines.
 //
 // It runs through phases, numbered from 0, the warm-up; each phase is measured by
-// itself. An operation belongs to the phase in which it began, except that the
-// sticky phase takes every operation that touched it: so the warm-up keeps what
-// began in it, and a stall that a move makes counts for the move.
+// itself, and may be entered again. An operation is counted in the phase in which it
+// began. So is its latency, or its error, but for those of operations that touched the
+// sticky phase, be it all of it: the warm-up keeps what began in it, and a stall that
+// a move makes counts for the move.
 type loop struct {
 	store   store
 	load    workload
@@ -30,12 +31,18 @@ type loop struct {
 // phaseStop ends a loop.
 const phaseStop = -1
 
+// A stage is the phase that a loop is in, and how often the sticky phase was entered
+// so far.
+type stage struct{ phase, stuck int }
+
 // A runningLoop is a loop that has been started.
 type runningLoop struct {
 	loop
-	phase   atomic.Int32
-	began   []time.Time // of each phase
-	cpu     []time.Duration
+	stage   atomic.Pointer[stage]
+	since   time.Time       // when the present phase was entered
+	length  []time.Duration // of each phase so far, the present one left out
+	cpu     []time.Duration // the servers' in each phase, likewise
+	cpuThen time.Duration   // what the servers had spent by since
 	readCPU func() time.Duration
 	workers []*worker
 	done    sync.WaitGroup
@@ -57,10 +64,10 @@ type worker struct {
 // start starts the goroutines, in phase 0. readCPU tells what the servers' processes
 // have spent so far.
 func (l loop) start(ctx context.Context, readCPU func() time.Duration) *runningLoop {
-	r := &runningLoop{loop: l, readCPU: readCPU}
+	r := &runningLoop{loop: l, readCPU: readCPU, length: make([]time.Duration, l.phases), cpu: make([]time.Duration, l.phases)}
 	value := randomValue(l.load.ValueBytes)
-	now := time.Now()
-	r.mark(now)
+	r.enter(0)
+	now := r.since
 	for i := range l.clients {
 		w := &worker{
 			runningLoop: r, chooser: newChooser(l.load.Distribution, l.load.Keys, uint64(i)+1),
@@ -82,25 +89,29 @@ func (l loop) start(ctx context.Context, readCPU func() time.Duration) *runningL
 	return r
 }
 
-func (r *runningLoop) mark(now time.Time) {
-	r.began = append(r.began, now)
+// enter ends the present phase and begins another one, or ends the loop.
+func (r *runningLoop) enter(phase int) {
+	now := time.Now()
 	var cpu time.Duration
 	if r.readCPU != nil {
 		cpu = r.readCPU()
 	}
-	r.cpu = append(r.cpu, cpu)
-}
-
-// next ends the present phase and begins the following one.
-func (r *runningLoop) next() {
-	r.mark(time.Now())
-	r.phase.Add(1)
+	next := stage{phase: phase}
+	if last := r.stage.Load(); last != nil {
+		r.length[last.phase] += now.Sub(r.since)
+		r.cpu[last.phase] += cpu - r.cpuThen
+		next.stuck = last.stuck
+	}
+	if phase == r.sticky {
+		next.stuck++
+	}
+	r.since, r.cpuThen = now, cpu
+	r.stage.Store(&next)
 }
 
 // finish ends the loop and returns each phase's result.
 func (r *runningLoop) finish() []result {
-	r.mark(time.Now())
-	r.phase.Store(phaseStop)
+	r.enter(phaseStop)
 	r.done.Wait()
 	out := make([]result, r.phases)
 	for p := range out {
@@ -108,9 +119,9 @@ func (r *runningLoop) finish() []result {
 		for _, w := range r.workers {
 			sum.merge(w.measured[p])
 		}
-		if p+1 < len(r.began) {
-			out[p] = sum.result(r.began[p+1].Sub(r.began[p]))
-			out[p].ServerCPU = micros(r.cpu[p+1]-r.cpu[p]) / float64(max(sum.ops, 1))
+		if r.length[p] > 0 {
+			out[p] = sum.result(r.length[p])
+			out[p].ServerCPU = micros(r.cpu[p]) / float64(max(sum.ops, 1))
 		}
 	}
 	return out
@@ -121,7 +132,7 @@ func (l loop) measure(ctx context.Context, warmup, duration time.Duration, readC
 	l.phases, l.sticky = 2, 0
 	r := l.start(ctx, readCPU)
 	err := sleep(ctx, warmup)
-	r.next()
+	r.enter(1)
 	if err == nil {
 		err = sleep(ctx, duration)
 	}
@@ -140,8 +151,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (w *worker) run(ctx context.Context) {
 	start := time.Now()
 	for {
-		begun := int(w.phase.Load())
-		if begun == phaseStop {
+		begun := w.stage.Load()
+		if begun.phase == phaseStop {
 			return
 		}
 		if w.interval > 0 {
@@ -149,12 +160,12 @@ func (w *worker) run(ctx context.Context) {
 				if sleep(ctx, ahead) != nil {
 					return
 				}
-				begun = int(w.phase.Load())
+				begun = w.stage.Load()
 			}
 			start = w.due
 			w.due = w.due.Add(w.interval)
 		}
-		if begun == phaseStop || ctx.Err() != nil {
+		if begun.phase == phaseStop || ctx.Err() != nil {
 			return
 		}
 		ops, failed := w.step(ctx)
@@ -164,9 +175,9 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-func (w *worker) note(begun int, start, end time.Time, ops int, failed []string) {
-	into := begun
-	if int(w.phase.Load()) == w.sticky {
+func (w *worker) note(begun *stage, start, end time.Time, ops int, failed []string) {
+	into := begun.phase
+	if w.stage.Load().stuck != begun.stuck {
 		into = w.sticky
 	}
 	m := w.measured[into]
@@ -174,7 +185,8 @@ func (w *worker) note(begun int, start, end time.Time, ops int, failed []string)
 		m.fail(kind)
 	}
 	if ops > 0 {
-		m.record(end.Sub(start), ops)
+		w.measured[begun.phase].ops += uint64(ops)
+		m.record(end.Sub(start))
 		if w.timeline != nil {
 			w.timeline.record(end, end.Sub(start), ops)
 		}

@@ -111,28 +111,83 @@ func TestMixHasItsRatio(t *testing.T) {
 	}
 }
 
-// An operation belongs to the phase in which it began, and to the sticky one if it
-// touched that; so a stall that a move makes is found in the move's window.
+// An operation is counted in the phase in which it began, its latency in the sticky
+// one if it touched that, be it all of it; so a stall that a move makes is found in
+// the move's window, and the move's throughput holds nothing that came before.
 func TestPhases(t *testing.T) {
-	r := &runningLoop{loop: loop{phases: movePhases, sticky: phaseDuring}}
-	w := &worker{runningLoop: r}
-	for range movePhases {
-		w.measured = append(w.measured, newMeasurement())
-	}
-	now := time.Now()
-	for _, c := range []struct{ begun, ended, want int }{
-		{phaseBefore, phaseBefore, phaseBefore},
-		{phaseBefore, phaseDuring, phaseDuring}, // the move began meanwhile
-		{phaseDuring, phaseAfter, phaseDuring},  // the move ended meanwhile
-		{phaseAfter, phaseStop, phaseAfter},
-		{phaseWarmup, phaseBefore, phaseWarmup},
+	const during, between, before, after, stop = phaseDuring, phaseBetween, phaseBefore, phaseAfter, phaseStop
+	for _, c := range []struct {
+		begun int
+		then  []int // the phases that were entered meanwhile
+		want  int   // where the latency is
+	}{
+		{before, nil, before},
+		{before, []int{during}, during},        // a move began meanwhile
+		{before, []int{during, after}, during}, // a move began and ended meanwhile
+		{during, []int{after}, during},
+		{during, []int{between}, during},
+		{between, nil, between},
+		{between, []int{during}, during}, // another one began
+		{after, []int{stop}, after},
+		{phaseWarmup, []int{before}, phaseWarmup},
 	} {
-		r.phase.Store(int32(c.ended))
-		before := w.measured[c.want].ops
-		w.note(c.begun, now, now.Add(time.Second), 1, []string{"other"})
-		if w.measured[c.want].ops != before+1 || w.measured[c.want].errors["other"] != before+1 {
-			t.Errorf("an operation from phase %d to %d is not in phase %d", c.begun, c.ended, c.want)
+		r := &runningLoop{
+			loop:   loop{phases: movePhases, sticky: phaseDuring},
+			length: make([]time.Duration, movePhases), cpu: make([]time.Duration, movePhases),
 		}
+		w := &worker{runningLoop: r}
+		for range movePhases {
+			w.measured = append(w.measured, newMeasurement())
+		}
+		now := time.Now()
+		r.enter(c.begun)
+		begun := r.stage.Load()
+		for _, phase := range c.then {
+			r.enter(phase)
+		}
+		w.note(begun, now, now.Add(time.Second), 3, []string{"other"})
+		for phase, m := range w.measured {
+			ops, latencies := uint64(0), int64(0)
+			if phase == c.begun {
+				ops = 3
+			}
+			if phase == c.want {
+				latencies = 1
+			}
+			if m.ops != ops || m.histogram.TotalCount() != latencies || m.errors["other"] != uint64(latencies) {
+				t.Errorf("phase %d, then %v: phase %d has %d operations, %d latencies, errors %v", c.begun, c.then, phase, m.ops, m.histogram.TotalCount(), m.errors)
+			}
+		}
+	}
+}
+
+// The time of a phase that is entered again is that of all its turns: a pause between
+// two moves does not count as theirs.
+func TestPhasesAgain(t *testing.T) {
+	l := loop{store: &fakeStore{}, load: workload{Op: opGet, Keys: 1, Distribution: uniform}, clients: 1, phases: movePhases, sticky: phaseDuring}
+	var cpu time.Duration
+	r := l.start(t.Context(), func() time.Duration { cpu += time.Second; return cpu })
+	moves, pauses := time.Duration(0), time.Duration(0)
+	for _, phase := range []int{phaseDuring, phaseBetween, phaseDuring, phaseAfter} {
+		entered := r.since
+		r.enter(phase)
+		switch phase {
+		case phaseBetween, phaseAfter:
+			moves += r.since.Sub(entered)
+		case phaseDuring:
+			pauses += r.since.Sub(entered) // the warm-up too
+		}
+	}
+	warmup := r.length[phaseWarmup]
+	out := r.finish()
+	if got := out[phaseDuring].Seconds; got != moves.Seconds() || r.cpu[phaseDuring] != 2*time.Second {
+		t.Errorf("two moves took %v s and %v of the servers' time, want %v s", got, r.cpu[phaseDuring], moves.Seconds())
+	}
+	if got := out[phaseBetween].Seconds; got != (pauses - warmup).Seconds() {
+		t.Errorf("the pause took %v s, want %v", got, (pauses - warmup).Seconds())
+	}
+	if out[phaseBefore].Seconds != 0 || out[phaseBefore].Ops != 0 {
+		t.Errorf("a phase that was never entered has %+v", out[phaseBefore])
 	}
 }
 

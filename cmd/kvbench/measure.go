@@ -28,9 +28,8 @@ func newMeasurement() *measurement {
 	return &measurement{histogram: hdrhistogram.New(histogramMin, histogramMax, histogramDigits), errors: map[string]uint64{}}
 }
 
-// record notes a call that answered ops operations after latency.
-func (m *measurement) record(latency time.Duration, ops int) {
-	m.ops += uint64(ops)
+// record notes a call's latency.
+func (m *measurement) record(latency time.Duration) {
 	m.max = max(m.max, latency)
 	// The value is inside of the bounds, so it cannot be refused.
 	_ = m.histogram.RecordValue(min(max(int64(latency), histogramMin), histogramMax))

@@ -38,6 +38,7 @@ type moveFlags struct {
 	ratio        float64
 	distribution distribution
 	rate         string
+	loadLimit    float64
 	moves        int
 	around       time.Duration
 	peers        bool
@@ -45,6 +46,7 @@ type moveFlags struct {
 	peer         string
 	format       string
 	plotDir      string
+	profile      string
 
 	bytesPerSecond uint64
 	parsed         []shape
@@ -81,7 +83,9 @@ func (a *app) moveCommand() *cobra.Command {
 		Long: "Move a shard to and fro between two hosts while clients read and write it: how fast it goes,\n" +
 			"and throughput and latency before, during and after. With --peer the same for a cluster of\n" +
 			"two Redis nodes (redis-cli --cluster reshard) or, where the server is Valkey 9 or later,\n" +
-			"CLUSTER MIGRATESLOTS. --clients 0 moves an idle shard.",
+			"CLUSTER MIGRATESLOTS. --clients 0 moves an idle shard. Without --load-limit the clients ask as\n" +
+			"fast as they are answered, so a move takes of what they had; with a limit below that, their\n" +
+			"latencies before and during it are those of the same load.",
 		Args: cobra.NoArgs,
 		RunE: a.work(func(cmd *cobra.Command) error {
 			if err := f.check(cmd); err != nil {
@@ -104,6 +108,7 @@ func (f *moveFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&f.ratio, "ratio", defaultRatio, "the `SHARE` of gets, 0 to 1")
 	flags.VarP(&f.distribution, "distribution", "", "uniform or zipf")
 	flags.StringVar(&f.rate, "rate", "yield", "`RATE` of the move: bytes per second, yield (to clients), or unlimited")
+	flags.Float64Var(&f.loadLimit, "load-limit", 0, "open loop: `OPS` operations of the clients are due per second, latency counts from then; 0: closed loop")
 	flags.IntVar(&f.moves, "moves", moveCount, "move `N` times, to and fro")
 	flags.DurationVar(&f.around, "around", movePhase, "measure for so long before and after the moves")
 	flags.BoolVar(&f.peers, "peer", false, "measure Redis or Valkey too")
@@ -111,6 +116,7 @@ func (f *moveFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.peer, "peer-bin", "", "the `PATH` of redis-server or valkey-server; left out: on PATH")
 	flags.StringVar(&f.format, "format", "text", "print tables as text or markdown")
 	flags.StringVar(&f.plotDir, "plot", "", "draw throughput and latency over time into `DIR`, as SVG")
+	flags.StringVar(&f.profile, "profile", "", "write CPU profiles of this program and of the hosts that it starts, from the first move to the last, into `DIR`")
 }
 
 func (f *moveFlags) check(cmd *cobra.Command) error {
@@ -137,6 +143,8 @@ func (f *moveFlags) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--hosts: %d to %d", moveHosts, maxHosts)
 	case f.ratio < 0 || f.ratio > 1:
 		return errors.New("--ratio: 0 (only sets) to 1 (only gets)")
+	case f.loadLimit < 0:
+		return errors.New("--load-limit: 0 or more operations per second")
 	case f.moves < 1 || f.around <= 0:
 		return errors.New("--moves and --around must be above 0")
 	case f.format != "text" && f.format != "markdown":
@@ -167,11 +175,12 @@ type moveReport struct {
 	Started time.Time     `json:"started"`
 	Clients int           `json:"clients"`
 	Ratio   float64       `json:"ratio"`
+	Limit   float64       `json:"load_limit,omitempty"` // operations per second
 	Results []*moveResult `json:"results"`
 }
 
 func (a *app) moveShards(ctx context.Context, f *moveFlags) error {
-	report := &moveReport{Machine: machine(), Started: time.Now().UTC(), Clients: f.clients, Ratio: f.ratio}
+	report := &moveReport{Machine: machine(), Started: time.Now().UTC(), Clients: f.clients, Ratio: f.ratio, Limit: f.loadLimit}
 	for _, s := range f.parsed {
 		if !f.onlyPeers {
 			r, err := a.moveIronkv(ctx, f, s)

@@ -48,7 +48,8 @@ func (a *app) moveRedis(ctx context.Context, f *moveFlags, s shape) (r *moveResu
 	} else {
 		r.Servers = fmt.Sprintf("%s; redis-cli --cluster reshard, %d keys per MIGRATE", servers.note, reshardPipeline)
 	}
-	return r, a.moveUnderLoad(ctx, f, s, st, move, r)
+	m := moveRun{app: a, flags: f, store: st, move: move, result: r}
+	return r, m.underLoad(ctx)
 }
 
 // A redisCluster is two nodes, of which one has all slots.

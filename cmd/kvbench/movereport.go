@@ -13,9 +13,17 @@ func (r *moveResult) summary() string {
 	s := fmt.Sprintf("%s %v: %.2f s, %.0fk entries/s, %.0f MB/s", r.System, r.Shape, r.seconds().Median, r.entriesPerSecond()/1000, r.megabytes())
 	if r.During != nil {
 		s += fmt.Sprintf("; throughput %s, during %s (%.0f%%); longest %s; errors %s", thousands(r.Before.Throughput),
-			thousands(r.During.Throughput), 100*r.During.Throughput/r.Before.Throughput, latency(r.During.Max), errorCounts(r.During.Errors))
+			thousands(r.During.Throughput), 100*r.share(r.During), latency(r.During.Max), errorCounts(r.During.Errors))
 	}
 	return s
+}
+
+// share is a window's throughput as a part of that before the moves.
+func (r *moveResult) share(window *result) float64 {
+	if r.Before.Throughput == 0 {
+		return 0
+	}
+	return window.Throughput / r.Before.Throughput
 }
 
 // megabytes is the median move's speed in 10^6 bytes of keys and values per second.
@@ -29,7 +37,11 @@ func (r *moveResult) megabytes() float64 {
 
 func (r *moveReport) text(markdown bool) string {
 	w := new(strings.Builder)
-	fmt.Fprintf(w, "%s; %d goroutines, %.0f%% gets.\n\n", r.Machine, r.Clients, 100*r.Ratio)
+	fmt.Fprintf(w, "%s; %d goroutines, %.0f%% gets", r.Machine, r.Clients, 100*r.Ratio)
+	if r.Limit > 0 {
+		fmt.Fprintf(w, ", %s operations per second due", thousands(r.Limit))
+	}
+	fmt.Fprint(w, ".\n\n")
 	var rows, windows []table.Row
 	for _, m := range r.Results {
 		s := m.seconds()
@@ -43,9 +55,12 @@ func (r *moveReport) text(markdown bool) string {
 		for _, p := range []struct {
 			name string
 			r    *result
-		}{{"before", m.Before}, {"during", m.During}, {"after", m.After}} {
+		}{{"before", m.Before}, {"during", m.During}, {"between", m.Between}, {"after", m.After}} {
+			if p.r == nil {
+				continue
+			}
 			windows = append(windows, table.Row{
-				m.System, m.Shape, p.name, thousands(p.r.Throughput), fmt.Sprintf("%.0f%%", 100*p.r.Throughput/max(m.Before.Throughput, 1)),
+				m.System, m.Shape, p.name, latency(1e6 * p.r.Seconds), thousands(p.r.Throughput), fmt.Sprintf("%.0f%%", 100*m.share(p.r)),
 				latency(p.r.P50), latency(p.r.P99), latency(p.r.P999), latency(p.r.Max), errorCounts(p.r.Errors),
 			})
 		}
@@ -53,7 +68,7 @@ func (r *moveReport) text(markdown bool) string {
 	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s"}, rows)
 	fmt.Fprintln(w)
 	if len(windows) > 0 {
-		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "operations/s", "of before", "p50", "p99", "p99.9", "max", "errors"}, windows)
+		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "for", "operations/s", "of before", "p50", "p99", "p99.9", "max", "errors"}, windows)
 		fmt.Fprintln(w)
 	}
 	seen := map[string]bool{}

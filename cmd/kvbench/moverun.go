@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"ironkv/delegation"
@@ -15,7 +16,8 @@ import (
 const (
 	phaseWarmup = iota
 	phaseBefore
-	phaseDuring
+	phaseDuring  // a move is under way
+	phaseBetween // one move is done, and the next has not begun
 	phaseAfter
 	movePhases
 )
@@ -27,9 +29,11 @@ type moveResult struct {
 	Shape   shape     `json:"shape"`
 	Rate    string    `json:"rate"`
 	Moves   []oneMove `json:"moves"`
-	// Before, During and After are nil where nobody asked meanwhile.
+	// The windows are nil where nobody asked meanwhile, Between also after a single
+	// move. During is the moves alone: the pauses between them are Between.
 	Before   *result  `json:"before,omitempty"`
 	During   *result  `json:"during,omitempty"`
+	Between  *result  `json:"between,omitempty"`
 	After    *result  `json:"after,omitempty"`
 	Timeline []moment `json:"timeline,omitempty"`
 }
@@ -56,67 +60,106 @@ func (r *moveResult) seconds() spread {
 // A mover moves the whole shard to the other side and waits until it is there.
 type mover func(ctx context.Context, times int) error
 
-// moveUnderLoad fills a store, and has the shard moved while a mixed load runs.
-func (a *app) moveUnderLoad(ctx context.Context, f *moveFlags, s shape, st store, move mover, r *moveResult) error {
-	load := workload{Op: opMixed, Ratio: f.ratio, ValueBytes: s.ValueBytes, Keys: max(s.Keys, 1), Distribution: f.distribution}
-	if s.Keys > 0 {
-		add, end := a.newBar("load", int(s.Keys), "keys")
-		err := fill(ctx, st, load, add)
+// A moveRun is one shard, moved to and fro while a mixed load runs.
+type moveRun struct {
+	*app
+	flags    *moveFlags
+	store    store
+	move     mover
+	profiles []string // where the hosts serve profiles
+	result   *moveResult
+	running  *runningLoop // nil: nobody asks
+	line     *timeline
+}
+
+// underLoad fills the store, and has the shard moved while the load runs.
+func (m *moveRun) underLoad(ctx context.Context) error {
+	f, r := m.flags, m.result
+	load := workload{Op: opMixed, Ratio: f.ratio, ValueBytes: r.Shape.ValueBytes, Keys: max(r.Shape.Keys, 1), Distribution: f.distribution}
+	if r.Shape.Keys > 0 {
+		add, end := m.newBar("load", int(r.Shape.Keys), "keys")
+		err := fill(ctx, m.store, load, add)
 		end()
 		if err != nil {
 			return fmt.Errorf("loading the keys: %w", err)
 		}
 	}
-	var running *runningLoop
-	line := newTimeline(moveTimelineLength)
-	if f.clients > 0 && s.Keys > 0 {
-		l := loop{store: st, load: load, clients: f.clients, phases: movePhases, sticky: phaseDuring, timeline: line}
-		running = l.start(ctx, nil)
+	m.line = newTimeline(moveTimelineLength)
+	if f.clients > 0 && r.Shape.Keys > 0 {
+		l := loop{store: m.store, load: load, clients: f.clients, rate: f.loadLimit, phases: movePhases, sticky: phaseDuring, timeline: m.line}
+		m.running = l.start(ctx, nil)
 	}
-	err := a.moveThroughPhases(ctx, f, running, line, move, r)
-	if running != nil {
-		phases := running.finish()
+	err := m.throughPhases(ctx)
+	if m.running != nil {
+		phases := m.running.finish()
 		r.Before, r.During, r.After = &phases[phaseBefore], &phases[phaseDuring], &phases[phaseAfter]
-		r.Timeline = line.moments()
+		if f.moves > 1 {
+			r.Between = &phases[phaseBetween]
+		}
+		r.Timeline = m.line.moments()
 	}
 	return err
 }
 
-func (a *app) moveThroughPhases(ctx context.Context, f *moveFlags, running *runningLoop, line *timeline, move mover, r *moveResult) error {
-	phase := func(length time.Duration) error {
-		if running == nil {
+func (m *moveRun) throughPhases(ctx context.Context) error {
+	around := func(length time.Duration) error {
+		if m.running == nil {
 			return nil
 		}
-		running.next()
 		return sleep(ctx, length)
 	}
-	if running != nil {
-		if err := sleep(ctx, defaultWarmup); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(phase(f.around), phase(0)); err != nil {
+	if err := around(defaultWarmup); err != nil {
 		return err
 	}
-	for n := range f.moves {
+	m.enter(phaseBefore)
+	if err := around(m.flags.around); err != nil {
+		return err
+	}
+	dir := m.flags.profile
+	if dir != "" {
+		dir = filepath.Join(dir, fmt.Sprintf("%s-%dx%d", m.result.System, m.result.Shape.Keys, m.result.Shape.ValueBytes))
+	}
+	if err := profileWhile(ctx, dir, m.profiles, func() error { return m.toAndFro(ctx) }); err != nil {
+		return err
+	}
+	return around(m.flags.around)
+}
+
+func (m *moveRun) enter(phase int) {
+	if m.running != nil {
+		m.running.enter(phase)
+	}
+}
+
+// toAndFro moves the shard as often as it should be.
+func (m *moveRun) toAndFro(ctx context.Context) error {
+	r := m.result
+	for n := range m.flags.moves {
 		if n > 0 {
+			m.enter(phaseBetween)
 			if err := sleep(ctx, moveGap); err != nil {
 				return err
 			}
 		}
+		m.enter(phaseDuring)
 		start := time.Now()
-		if err := move(ctx, n); err != nil {
+		if err := m.move(ctx, n); err != nil {
 			return err
 		}
 		took := time.Since(start)
-		r.Moves = append(r.Moves, oneMove{Start: start.Sub(line.start).Seconds(), Seconds: took.Seconds()})
-		a.progressf("%s: move %d of %v took %s", r.System, n+1, r.Shape, latency(micros(took)))
+		r.Moves = append(r.Moves, oneMove{Start: start.Sub(m.line.start).Seconds(), Seconds: took.Seconds()})
+		if n+1 == m.flags.moves {
+			m.enter(phaseAfter)
+		}
+		m.progressf("%s: move %d of %v took %s", r.System, n+1, r.Shape, latency(micros(took)))
 	}
-	return phase(f.around)
+	return nil
 }
 
 func (a *app) moveIronkv(ctx context.Context, f *moveFlags, s shape) (r *moveResult, err error) {
-	servers, st, err := connect(ctx, f.addrs, f.plan)
+	plan := f.plan
+	plan.profiled = f.profile != ""
+	servers, st, err := connect(ctx, f.addrs, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +168,8 @@ func (a *app) moveIronkv(ctx context.Context, f *moveFlags, s shape) (r *moveRes
 	move := func(ctx context.Context, times int) error {
 		return moveAll(ctx, st.Client, client.HostID(2-times%2), f.bytesPerSecond)
 	}
-	return r, a.moveUnderLoad(ctx, f, s, st, move, r)
+	m := moveRun{app: a, flags: f, store: st, move: move, profiles: servers.profiles, result: r}
+	return r, m.underLoad(ctx)
 }
 
 // movePoll is between two looks at a move: short, since small moves take milliseconds.

@@ -13,8 +13,8 @@ type servers struct {
 	dir       string
 	processes []*process
 	addrs     []string
-	profiles  string // where the first host serves profiles; "": nowhere
-	note      string // how the servers are set up, for the report
+	profiles  []string // where the hosts serve profiles; nil: nowhere
+	note      string   // how the servers are set up, for the report
 	stopInner func() error
 }
 
@@ -67,7 +67,7 @@ type clusterPlan struct {
 	// kvd is the path of the server; "": beside this program or on PATH, else the
 	// hosts run in this process.
 	kvd string
-	// profiled says that the first host serves profiles.
+	// profiled says that the hosts serve profiles.
 	profiled bool
 }
 
@@ -119,13 +119,13 @@ func (s *servers) startHosts(ctx context.Context, binary string, plan clusterPla
 		} else {
 			args = append(args, "--memory")
 		}
-		if plan.profiled && i == 0 {
+		if plan.profiled {
 			port, err := freePorts("tcp", 1)
 			if err != nil {
 				return err
 			}
-			s.profiles = fmt.Sprintf("127.0.0.1:%d", port[0])
-			args = append(args, "--pprof", s.profiles)
+			s.profiles = append(s.profiles, fmt.Sprintf("127.0.0.1:%d", port[0]))
+			args = append(args, "--pprof", s.profiles[i])
 		}
 		p, err := startProcess(s.dir, binary, args...)
 		if err != nil {
