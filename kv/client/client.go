@@ -61,7 +61,7 @@ func newClient(o options, conn *udp.Conn) *Client {
 	c.deliver = c.receive
 	c.engine = &engine{
 		client: randomID(), random: rand.New(rand.NewPCG(randomID(), randomID())), nonce: randomNonce,
-		send: c.send, wake: c.wake, observer: o.observer, log: o.logger,
+		send: c.send, wake: c.wake, observer: o.observer, log: o.logger, mostFlying: mostFlying,
 	}
 	return c
 }

@@ -48,7 +48,10 @@ type engine struct {
 	wake     func(w *waiter)
 	observer Observer
 	log      *slog.Logger
-	closed   bool
+	// mostFlying is the greatest size of a flight, in bytes.
+	mostFlying int
+	closed     bool
+	ticking    bool // tick is at work
 	// opener is the host whose cookie was shown first while dialing, lest every
 	// address dialed be made to keep a session.
 	opener *host
@@ -104,7 +107,7 @@ func (e *engine) place(now time.Duration, o *op) {
 	e.placeAt(now, o, h)
 }
 
-// placeAt brings o to h: into its session, or into the queue for one.
+// placeAt brings o to h: into its session, or into a queue, for one or for room.
 func (e *engine) placeAt(now time.Duration, o *op, h *host) {
 	o.host = h
 	s := h.current
@@ -114,7 +117,19 @@ func (e *engine) placeAt(now time.Duration, o *op, h *host) {
 		e.open(now, h)
 		return
 	}
-	o.session, o.sent = s, 0
+	o.sent = 0
+	if o.target == 0 {
+		e.board(now, o)
+		return
+	}
+	e.enter(now, o)
+}
+
+// enter gives o a place in the current session of its host, and sends it where
+// the session's window has room.
+func (e *engine) enter(now time.Duration, o *op) {
+	s := o.host.current
+	o.session = s
 	if !o.kind.numbered() {
 		o.number = s.nextRead
 		s.nextRead++
@@ -163,6 +178,8 @@ func (e *engine) leave(now time.Duration, o *op) {
 		if o.host != nil {
 			o.host.waiting = remove(o.host.waiting, o)
 		}
+	case opQueued:
+		o.host.flight.remove(o)
 	case opWaiting:
 		s.waiting = remove(s.waiting, o)
 	case opSent:
@@ -178,6 +195,10 @@ func (e *engine) leave(now time.Duration, o *op) {
 		delete(s.host.sessions, s.id)
 	}
 	o.session = nil
+	if o.aboard > 0 {
+		o.host.flight.land(o)
+		e.fly(now, o.host)
+	}
 }
 
 // admit sends the writes that the window has come to have room for.
@@ -190,6 +211,7 @@ func (e *engine) admit(now time.Duration, s *session) {
 			continue
 		}
 		o.state, o.session = opNew, nil
+		s.host.flight.land(o)
 		e.placeAt(now, o, s.host)
 	}
 }
@@ -221,7 +243,7 @@ func (e *engine) signal(o *op) {
 // giveUp ends o without an answer, for the given cause.
 func (e *engine) giveUp(now time.Duration, o *op, cause error) {
 	errs := []error{cause}
-	if o.refusals > 0 || o.sent > 0 || o.state == opOpening {
+	if o.refusals > 0 || o.sent > 0 || o.state == opOpening || o.state == opQueued {
 		var id HostID
 		if o.host != nil {
 			id = o.host.id
@@ -240,6 +262,7 @@ func (e *engine) giveUp(now time.Duration, o *op, cause error) {
 
 // tick does what is due: it repeats, places anew, and gives up.
 func (e *engine) tick(now time.Duration) {
+	e.ticking = true
 	for o := e.live.first; o != nil; {
 		next := o.next
 		switch {
@@ -255,7 +278,9 @@ func (e *engine) tick(now time.Duration) {
 		}
 		o = next
 	}
+	e.ticking = false
 	for _, h := range e.hosts {
+		e.fly(now, h)
 		if h.opening.active && now >= h.opening.due {
 			e.knock(now, h)
 		}
@@ -268,7 +293,13 @@ func (e *engine) repeat(now time.Duration, o *op) {
 	if hook := e.observer.Repeated; hook != nil {
 		hook(o.host.id)
 	}
+	if o.aboard > 0 && len(o.value) <= bulkBytes {
+		o.host.flight.lost(now, o)
+	}
 	o.host.silent++
+	if o.host.silent%detourAfter == 0 && len(e.hosts) > 1 {
+		e.reroute(now, o.host)
+	}
 	if o.sent >= detourAfter && o.refusals == 0 && !o.kind.numbered() && o.target == 0 && len(e.hosts) > 1 {
 		e.detour(now, o)
 		return

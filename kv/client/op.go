@@ -33,6 +33,7 @@ type opState uint8
 const (
 	opNew     opState = iota
 	opOpening         // in host.waiting, until there is a session
+	opQueued          // in host.flight.waiting, until the flight has room
 	opWaiting         // in session.waiting, until the window has room
 	opSent            // in session.reads or session.writes, under number; due repeats it
 	opPausing         // without a place; due places it anew
@@ -80,6 +81,8 @@ type op struct {
 	sent        int
 	first, last time.Duration
 	due         time.Duration
+	// aboard is what it counts in the flight of host, in bytes.
+	aboard int
 	// lost is the incarnation of the host at which the op was sent in a session
 	// that the host then did not know; 0 otherwise. lostAfter is how long after
 	// its first transmission that was heard.
@@ -121,6 +124,7 @@ type page struct {
 	covered     delegation.Range
 	keys, bytes uint64
 	entries     []Entry
+	size        int // of the entries' keys and values, in bytes
 }
 
 // A waiter is a caller who waits for some ops.

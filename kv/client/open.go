@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"ironkv/marshal"
@@ -43,8 +44,7 @@ func (e *engine) knock(now time.Duration, h *host) {
 // reroute lets the ops that wait for a silent host, and were never sent to it,
 // ask another who owns their key.
 func (e *engine) reroute(now time.Duration, h *host) {
-	for i := len(h.waiting) - 1; i >= 0; i-- {
-		o := h.waiting[i]
+	for _, o := range slices.Concat(h.waiting, h.flight.waiting[h.flight.head:]) {
 		if o.target == 0 && o.lost == 0 && o.redirects < maxRedirects {
 			o.redirects++ // lest two silent hosts pass it on for ever
 			e.detour(now, o)
@@ -163,9 +163,11 @@ func (e *engine) lose(now time.Duration, s *session) {
 	}
 	for _, o := range waiting {
 		o.state, o.session = opOpening, nil
+		h.flight.land(o)
 		h.waiting = append(h.waiting, o)
 	}
 	e.open(now, h)
+	e.fly(now, h)
 }
 
 // resume places an op that has waited for a session at its host.

@@ -19,6 +19,7 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 	case *marshal.GetReply:
 		if o := e.answered(now, h, m.RequestHeader, opGet); o != nil {
 			o.found, o.version = m.Found, m.Version
+			smooth(&h.flight.getReply, len(m.Value))
 			if m.Found {
 				o.out = append(make([]byte, 0, len(m.Value)), m.Value...)
 			}
@@ -32,6 +33,7 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 	case *marshal.ScanReply:
 		if o := e.answered(now, h, m.RequestHeader, opScan); o != nil {
 			o.page1 = copyPage(m)
+			smooth(&h.flight.scanReply, o.page1.size)
 			e.finish(now, o)
 		}
 	case *marshal.OrderReply:
@@ -95,6 +97,7 @@ func (o *op) heard(now time.Duration) {
 	s.touched = max(s.touched, o.first)
 	if o.sent == 1 && o.refusals == 0 && len(o.value) <= bulkBytes {
 		o.host.rtt.sample(now - o.first)
+		o.host.flight.answered(o)
 	}
 }
 
@@ -186,7 +189,7 @@ func copyPage(m *marshal.ScanReply) page {
 	}
 	slab := make([]byte, 0, total)
 	cut := func(from int) []byte { return slab[from:len(slab):len(slab)] }
-	p.entries = make([]Entry, len(m.Entries))
+	p.size, p.entries = total, make([]Entry, len(m.Entries))
 	for i := range m.Entries {
 		in, at := &m.Entries[i], len(slab)
 		slab = append(slab, in.Key...)

@@ -34,6 +34,7 @@ type host struct {
 	// sessions holds current and those before it that still have ops.
 	sessions map[marshal.SessionID]*session
 	opening  opening
+	flight   flight
 	// waiting are the ops that need a session, in the order of their coming.
 	waiting []*op
 }

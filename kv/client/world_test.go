@@ -41,7 +41,7 @@ func newWorld(t *testing.T, n int) *world {
 		client: 77, random: rand.New(rand.NewPCG(1, 2)), log: slog.New(slog.DiscardHandler),
 		nonce: func() marshal.Nonce { w.nonces++; return marshal.Nonce{w.nonces} },
 		send:  func(h *host, m marshal.Message) { w.sent = append(w.sent, letter{h.id, marshal.Clone(m)}) },
-		wake:  func(*waiter) {},
+		wake:  func(*waiter) {}, mostFlying: mostFlying,
 	}
 	var hosts []*host
 	for id := HostID(1); id <= HostID(n); id++ {

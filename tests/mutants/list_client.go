@@ -39,7 +39,7 @@ var clientMutants = []mutant{
 	},
 	{
 		name: "client-repeats-under-new-number", file: "kv/client/engine.go",
-		before: "	o.host.silent++\n	if o.sent", after: "	o.host.silent++\n	if o.kind.numbered() {\n		o.session.closeNumber(o.number)\n		e.number(now, o)\n		return\n	}\n	if o.sent",
+		before: "	if o.sent >= detourAfter", after: "	if o.kind.numbered() {\n		o.session.closeNumber(o.number)\n		e.number(now, o)\n		return\n	}\n	if o.sent >= detourAfter",
 		breaks: "an unanswered write is repeated under its own number",
 	},
 	{
@@ -76,5 +76,25 @@ var clientMutants = []mutant{
 		name: "client-hint-for-anybody", file: "kv/client/session.go",
 		before: "		if h.owner == owner && h.rng.Contains(key) {\n", after: "		if h.rng.Contains(key) {\n",
 		breaks: "a hint is shown to the host that it is about",
+	},
+	{
+		name: "client-flight-unbounded", file: "kv/client/flight.go",
+		before: "	if f.used > 0 && f.used+cost > f.size {\n", after: "	if false {\n",
+		breaks: "no more is under way than the sockets hold", by: "./kv/client:TestFlight",
+	},
+	{
+		name: "client-flight-never-lands", file: "kv/client/open.go",
+		before: "		h.flight.land(o)\n", after: "",
+		breaks: "what a lost session's requests counted is counted no longer", by: "./kv/client:TestFlight",
+	},
+	{
+		name: "client-flight-sends-the-canceled", file: "kv/client/flight.go",
+		before: "!e.closed && !e.ticking {", after: "!e.closed {",
+		breaks: "a write that is given up with others was not sent because of them", by: "./kv/client:TestWaitingForTheFlight",
+	},
+	{
+		name: "client-flight-stays-with-the-silent", file: "kv/client/engine.go",
+		before: "o.host.silent%detourAfter == 0 &&", after: "false &&",
+		breaks: "who waits for room at a silent host asks another", by: "./kv/client:TestCrowdLeaves",
 	},
 }
