@@ -72,7 +72,8 @@ func abstractMoves(s *kv.State) (out []protocol.Move) {
 
 func abstractMove(m *kv.Move) protocol.Move {
 	return protocol.Move{
-		Number: m.Number, Range: m.Range, Recipient: m.Recipient, Phase: m.Phase, Reason: m.Reason, Cursor: m.Cursor, LastSeqno: m.LastSeqno,
+		Number: m.Number, Range: m.Range, Recipient: m.Recipient, Phase: m.Phase, Reason: m.Reason, Agreed: m.Consented,
+		Cursor: m.Cursor, LastSeqno: m.LastSeqno,
 	}
 }
 
@@ -119,7 +120,8 @@ func life(h marshal.PeerHeader) protocol.Life {
 
 // AbstractMessage is P's view of a message; it shares its memory. It reports
 // false for the messages that P does not know: cookies, refusals, figures,
-// proposals and their answers.
+// proposals; and for their answers, which P lets any host send at any time: it
+// knows them where they are received ([abstractConsent]).
 func AbstractMessage(m marshal.Message) (protocol.Message, bool) {
 	switch m := m.(type) {
 	case *marshal.Open:
@@ -171,6 +173,16 @@ func AbstractMessage(m marshal.Message) (protocol.Message, bool) {
 		return protocol.OrderReply{Header: header(m.RequestHeader), Reason: m.Reason, Move: m.Move.Number}, true
 	}
 	return nil, false
+}
+
+// abstractConsent is P's view of a recipient's answer to a proposal.
+func abstractConsent(p kv.Packet) (protocol.Packet, bool) {
+	m, ok := p.Msg.(*marshal.Consent)
+	if !ok {
+		return protocol.Packet{}, false
+	}
+	c := protocol.Consent{Life: life(m.PeerHeader), Move: m.Move, Reason: m.Reason}
+	return protocol.Packet{Dst: protocol.Endpoint(p.Dst), Src: protocol.Endpoint(p.Src), Msg: c}, true
 }
 
 // AbstractService is S's view of a system: each key has the entry that its

@@ -7,6 +7,7 @@ import (
 
 	"ironkv/delegation"
 	"ironkv/ghost/protocol"
+	"ironkv/ghost/spec"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
@@ -17,6 +18,7 @@ import (
 type explanation struct {
 	checker *Checker
 	host    *kv.Host // after the step
+	room    uint64   // what it was told last that its store can take in, in bytes
 	id      delegation.HostID
 	in      kv.Input
 	out     *kv.Effects
@@ -187,7 +189,7 @@ func (e *explanation) request(q protocol.Packet) error {
 			floor = s.Floor
 		}
 		if r, ok := reply.(protocol.SetReply); ok && r.Result == marshal.SetNoRoom {
-			return e.take(protocol.DeclineSet{Packet: q, Floor: floor})
+			return e.take(protocol.DeclineSet{Packet: q, Floor: floor, Room: e.room, Reserve: e.host.Config().Limits.ReserveBytes})
 		}
 		if _, ok := m.(protocol.SetRequest); ok {
 			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor})
@@ -202,13 +204,7 @@ func (e *explanation) order(q protocol.Packet, floor uint64, reply protocol.Mess
 	if !ok {
 		return fmt.Errorf("%w: an order was answered with %T", protocol.ErrProtocol, reply)
 	}
-	a := protocol.NextOrder{Packet: q, Floor: floor, Reason: r.Reason, Move: r.Move}
-	if m, ok := q.Msg.(protocol.MoveOrder); ok {
-		if move := e.host.State().Moves[m.Move.Number]; move != nil {
-			a.Resumed = move.Phase
-		}
-	}
-	return e.take(a)
+	return e.take(protocol.NextOrder{Packet: q, Floor: floor, Reason: r.Reason, Move: r.Move, Most: e.host.Config().Limits.Moves})
 }
 
 // spontaneous takes the actions that answer no packet.
@@ -246,7 +242,7 @@ func (e *explanation) changeMoves() error {
 		after := e.host.State().Moves[m.Number]
 		if after == nil {
 			if !m.Phase.Ended() {
-				if err := e.change(m, kv.Move{Phase: endOf(m), Reason: m.Reason}); err != nil {
+				if err := e.change(m, e.endOf(m)); err != nil {
 					return err
 				}
 			}
@@ -262,28 +258,34 @@ func (e *explanation) changeMoves() error {
 	return nil
 }
 
-// endOf is how a move ends that has no chunk left to send.
-func endOf(m protocol.Move) marshal.MovePhase {
+// endOf is how a move has ended that H forgot in the same step.
+func (e *explanation) endOf(m protocol.Move) kv.Move {
+	answer, answered := e.in.Packet.Msg.(*marshal.Consent)
 	switch {
 	case m.Phase == marshal.MoveDraining:
-		return marshal.MoveDone
-	case m.Reason == marshal.OrderAccepted:
-		return marshal.MoveCanceled
+		return kv.Move{Phase: marshal.MoveDone}
+	case m.Phase == marshal.MoveStopping && m.Reason == marshal.OrderAccepted:
+		return kv.Move{Phase: marshal.MoveCanceled}
+	case m.Phase == marshal.MoveStopping:
+		return kv.Move{Phase: marshal.MoveFailed, Reason: m.Reason}
+	case answered:
+		return kv.Move{Phase: marshal.MoveFailed, Reason: answer.Reason}
 	}
-	return marshal.MoveFailed
+	return kv.Move{Phase: marshal.MoveFailed, Reason: marshal.NotOwner}
 }
 
 func (e *explanation) change(m protocol.Move, after kv.Move) error {
 	if m.Phase == after.Phase {
 		return nil
 	}
+	answer, _ := abstractConsent(e.in.Packet)
 	stops := after.Phase == marshal.MoveCanceled || after.Phase == marshal.MoveFailed
 	if stops && m.Phase != marshal.MoveStopping {
-		if err := e.take(protocol.ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: after.Reason}); err != nil {
+		if err := e.take(protocol.ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: after.Reason, Packet: answer}); err != nil {
 			return err
 		}
 	}
-	return e.take(protocol.ChangeMove{Number: m.Number, Phase: after.Phase, Reason: after.Reason})
+	return e.take(protocol.ChangeMove{Number: m.Number, Phase: after.Phase, Reason: after.Reason, Packet: answer})
 }
 
 // greet takes SendGreet for each greeting sent.
@@ -294,6 +296,50 @@ func (e *explanation) greet() error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// twice is the invariant OperationsExecuteAtMostOnce of what the host itself did:
+// it gave an operation that was executed before another answer than then.
+func (e *explanation) twice(before protocol.System, held []*kv.Held) error {
+	packets := []kv.Packet{e.in.Packet}
+	for _, h := range held {
+		packets = append(packets, h.Packet)
+	}
+	for _, p := range packets {
+		var o spec.Operation
+		//nolint:gochecksumtype // only these are executed at most once
+		switch m := p.Msg.(type) {
+		case *marshal.SetRequest:
+			o = m.Operation
+		case *marshal.Shard:
+			o = m.Operation
+		case *marshal.MoveOrder:
+			o = m.Operation
+		default:
+			continue
+		}
+		was, executed := before.Service.Executed(o)
+		q, _ := AbstractMessage(p.Msg)
+		is := executedReply(e.replied(q))
+		if executed && is != nil && is != was {
+			return fmt.Errorf("operation %d of client %x was executed, with %+v, and host %d executes it again, with %+v", o.Counter, o.Client, was, e.id, is)
+		}
+	}
+	return nil
+}
+
+// executedReply is what S knows of the reply to a write or an order that was
+// executed; nil where it says that it was not.
+func executedReply(m protocol.Message) spec.Reply {
+	switch r := m.(type) {
+	case protocol.SetReply:
+		if r.Result != marshal.SetNoRoom {
+			return spec.SetReply{Result: r.Result, Version: r.Version}
+		}
+	case protocol.OrderReply:
+		return spec.OrderReply{Reason: r.Reason}
 	}
 	return nil
 }

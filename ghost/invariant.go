@@ -30,8 +30,11 @@ var Invariants = []Invariant{
 	{Name: "ReceiverHasCanceledNoUnsentSeqnos", Source: "InvProof.i.dfy", Check: receiverHasCanceledNoUnsentSeqnos},
 	{Name: "OperationsExecuteAtMostOnce", Source: "ours", Check: operationsExecuteAtMostOnce},
 	{Name: "ClockCoversVersions", Source: "ours", Check: clockCoversVersions},
-	{Name: "Refinement", Source: "Refinement.i.dfy: the abstraction is the state of S that the steps led to", Check: refinement},
+	{Name: refines, Source: "Refinement.i.dfy: the abstraction is the state of S that the steps led to", Check: refinement},
 }
+
+// refines names the invariant that the state of S is what the hosts hold.
+const refines = "Refinement"
 
 // Liveness holds once the network has been fair for long enough and nothing more
 // was ordered: every delegate was received, and every move that is not paused has

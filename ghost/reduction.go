@@ -7,8 +7,8 @@ import (
 	"ironkv/kv"
 )
 
-// obligation is the invariant about steps rather than states.
-const obligation = "ReductionObligation"
+// Obligation is the name of the invariant about steps rather than states.
+const Obligation = "ReductionObligation"
 
 // Kinds are the events of a batch of steps, in the order in which a host's loop
 // has them happen: what was received, the one clock reading, what was sent.
@@ -44,5 +44,5 @@ func ReductionObligation(before kv.Time, batch []Step) error {
 	if err == nil {
 		return nil
 	}
-	return &judge.Violation{Name: obligation, Source: "Common/Framework/Host.s.dfy: HostNextImpl", Witness: err}
+	return &judge.Violation{Name: Obligation, Source: "Common/Framework/Host.s.dfy: HostNextImpl", Witness: err}
 }

@@ -22,12 +22,17 @@ import (
 // ([NewChecker]). What the former overlooks the latter finds, for P's view goes
 // on from itself, not from the host's.
 //
+// A step that P does not allow is called by the invariant that the state of the host
+// itself breaks behind it, and a violation of Refinement only where it breaks none:
+// so each invariant is about what the machine did, too, and not only about P.
+//
 // A Checker is not safe for concurrent use.
 type Checker struct {
 	system protocol.System
 	every  uint64
 	index  map[delegation.HostID]int
 	held   [][]*kv.Held
+	room   []uint64 // what each host was told last that its store can take in, in bytes
 	sent   judge.Tree[sentDelegate]
 	counts Counts
 	// seen counts the actions of P; it is shared with clones.
@@ -77,6 +82,7 @@ func NewChecker(every uint64, hosts ...*kv.Host) (*Checker, error) {
 	hosts = slices.SortedFunc(slices.Values(hosts), func(a, b *kv.Host) int { return int(a.State().Host) - int(b.State().Host) })
 	for i, h := range hosts {
 		c.index[h.State().Host] = i
+		c.room = append(c.room, boundless)
 		c.system.Hosts = append(c.system.Hosts, AbstractHost(h))
 	}
 	return c, c.invariants()
@@ -86,7 +92,7 @@ func NewChecker(every uint64, hosts ...*kv.Host) (*Checker, error) {
 // actions in the same table. It takes constant time.
 func (c *Checker) Clone() *Checker {
 	d := *c
-	d.held = slices.Clone(c.held)
+	d.held, d.room = slices.Clone(c.held), slices.Clone(c.room)
 	return &d
 }
 
@@ -104,13 +110,19 @@ func (c *Checker) Coverage() *judge.Coverage { return c.seen }
 // invariant, "Refinement" where the step is none of P or S.
 func (c *Checker) Step(h *kv.Host, in kv.Input, out *kv.Effects) error {
 	c.counts.Steps++
-	i := c.index[h.State().Host]
-	e := &explanation{checker: c, host: h, in: in, out: out, id: h.State().Host}
+	i, before := c.index[h.State().Host], c.system
+	if in.Kind == kv.InputRoom {
+		c.room[i] = in.Room
+	}
+	e := &explanation{checker: c, host: h, room: c.room[i], in: in, out: out, id: h.State().Host}
 	if err := c.uniqueSeqnos(e.id, out); err != nil {
 		return violation("PacketsHaveSenderUniqueSeqnos", err)
 	}
 	if err := e.run(c.held[i]); err != nil {
-		return violation("Refinement", fmt.Errorf("step %d of host %d, %s: %w", h.Counters().Step, e.id, describe(in, out), err))
+		if err := e.twice(before, c.held[i]); err != nil {
+			return violation("OperationsExecuteAtMostOnce", err)
+		}
+		return unrefined(before, fmt.Errorf("step %d of host %d, %s: %w", h.Counters().Step, e.id, describe(in, out), err), h)
 	}
 	c.held[i] = h.Held()
 	if len(c.system.Doubled) > 0 {
@@ -126,9 +138,9 @@ func (c *Checker) Step(h *kv.Host, in kv.Input, out *kv.Effects) error {
 // a stutter of P: nothing was lost that P knows.
 func (c *Checker) Restart(h *kv.Host) error {
 	i := c.index[h.State().Host]
-	c.held[i] = nil
+	c.held[i], c.room[i] = nil, boundless
 	if err := protocol.Differ(c.system.Hosts[i], AbstractHost(h)); err != nil {
-		return violation("Refinement", fmt.Errorf("restart of host %d: %w", h.State().Host, err))
+		return unrefined(c.system, fmt.Errorf("restart of host %d: %w", h.State().Host, err), h)
 	}
 	return nil
 }
@@ -139,7 +151,7 @@ func (c *Checker) Check(hosts ...*kv.Host) error {
 	for _, h := range hosts {
 		i := c.index[h.State().Host]
 		if err := protocol.Differ(c.system.Hosts[i], AbstractHost(h)); err != nil {
-			return violation("Refinement", fmt.Errorf("step %d of host %d: %w", h.Counters().Step, h.State().Host, err))
+			return unrefined(c.system, fmt.Errorf("step %d of host %d: %w", h.Counters().Step, h.State().Host, err), hosts...)
 		}
 	}
 	return c.invariants()
@@ -148,6 +160,27 @@ func (c *Checker) Check(hosts ...*kv.Host) error {
 func (c *Checker) invariants() error {
 	c.counts.Cuts++
 	return judge.Check(Invariants, c.system)
+}
+
+// boundless is the room that a host has which was told of none.
+const boundless = ^uint64(0)
+
+// unrefined is the violation where hosts are not as P's steps make them: of the
+// first invariant that does not hold of the hosts' own states among those that s,
+// the state before, has of the others; of Refinement where all of them hold.
+func unrefined(s protocol.System, err error, hosts ...*kv.Host) error {
+	for _, h := range hosts {
+		s = s.With(AbstractHost(h))
+	}
+	for _, i := range Invariants {
+		if i.Name == refines {
+			continue
+		}
+		if witness := i.Check(s); witness != nil {
+			return &judge.Violation{Name: i.Name, Source: i.Source, Witness: fmt.Errorf("%w (%w)", witness, err)}
+		}
+	}
+	return violation(refines, err)
 }
 
 func violation(name string, err error) error {

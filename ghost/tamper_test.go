@@ -104,6 +104,18 @@ var tamperings = map[string]tampering{
 	"a session gets another's id":  {kv.ActSession, of(func(m *marshal.Opened) { m.Session[0]++ })},
 }
 
+// names are the invariants that a tampered host's own state breaks; all else that
+// is done to hosts is a violation of Refinement.
+var names = map[string]string{
+	"entries are kept":                "HostsStoreOnlyOwnedKeys",
+	"the map is not changed":          "EachKeyClaimedInExactlyOnePlace",
+	"a tombstone is not advanced":     "EachKeyClaimedInExactlyOnePlace",
+	"a range is not taken":            "EachKeyClaimedInExactlyOnePlace",
+	"a clock is not raised":           "ClockCoversVersions",
+	"too much counts as acknowledged": "UnAckedListProperties",
+	"an acknowledgement is ignored":   "ReceiverHasCanceledNoUnsentSeqnos",
+}
+
 // onlySession is the one session of the test's one client.
 func onlySession(h *kv.Host) *kv.Session {
 	for _, s := range h.State().Sessions {
@@ -137,10 +149,32 @@ func TestTamperingIsFound(t *testing.T) {
 			defer func() { _ = recover() }()
 			traffic(c)
 		}()
-		var v *judge.Violation
-		if !tampered || !errors.As(found, &v) || v.Name != "Refinement" {
-			t.Errorf("%s: tampered %v, got %v", name, tampered, found)
+		want := names[name]
+		if want == "" {
+			want = "Refinement"
 		}
+		var v *judge.Violation
+		if !tampered || !errors.As(found, &v) || v.Name != want {
+			t.Errorf("%s: tampered %v, got %v, want a violation of %s", name, tampered, found, want)
+		}
+	}
+}
+
+// TestAnAnswerThatIsNotRepeated: what is executed a second time under its number
+// is called by its name.
+func TestAnAnswerThatIsNotRepeated(t *testing.T) {
+	c, checker := judged(t, 1, 1)
+	c.settle()
+	cl := newClient(c, 1)
+	m := cl.setRequest(0, "a", "x")
+	cl.ask(0, m)
+	clear(onlySession(c.hosts[0]).Answers)
+	var out kv.Effects
+	in := kv.Input{Kind: kv.InputPacket, Packet: kv.Packet{Src: cl.at, Msg: m}}
+	c.hosts[0].Step(c.now, in, &out)
+	var v *judge.Violation
+	if err := checker.Step(c.hosts[0], in, &out); !errors.As(err, &v) || v.Name != "OperationsExecuteAtMostOnce" {
+		t.Errorf("got %v", err)
 	}
 }
 

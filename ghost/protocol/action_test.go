@@ -103,6 +103,25 @@ func TestConjuncts(t *testing.T) {
 	change := func(p marshal.MovePhase) protocol.ChangeMove { return protocol.ChangeMove{Number: 1, Phase: p} }
 	other := protocol.Life{From: 7, To: 1001}
 	mine := protocol.Life{From: 1002, To: 7}
+	crowded := func(most int) protocol.NextOrder {
+		a := order(between("x", "y"), 2, marshal.TooManyMoves)
+		a.Most = most
+		return a
+	}
+	consent := func(id delegation.HostID, move uint64, reason marshal.OrderReason, l protocol.Life) protocol.Packet {
+		return from(id, protocol.Consent{Life: l, Move: marshal.MoveID{Host: 1, Number: move}, Reason: reason})
+	}
+	runs := func(id delegation.HostID, move uint64, answer marshal.OrderReason, l protocol.Life) protocol.ChangeMove {
+		return protocol.ChangeMove{Number: 1, Phase: marshal.MoveRunning, Packet: consent(id, move, answer, l)}
+	}
+	stops := func(reason marshal.OrderReason) protocol.ChangeMove {
+		return protocol.ChangeMove{Number: 1, Phase: marshal.MoveStopping, Reason: reason}
+	}
+	refused := func(reason, answer marshal.OrderReason) protocol.ChangeMove {
+		a := stops(reason)
+		a.Packet = consent(2, 1, answer, from2)
+		return a
+	}
 	for _, c := range []struct {
 		host     protocol.Host
 		action   protocol.Action
@@ -126,7 +145,8 @@ func TestConjuncts(t *testing.T) {
 		{owner(answered), write(5, 5), "the number has no answer yet"},
 		{owner(), protocol.DeclineSet{Packet: client(protocol.SetRequest{Header: header(6), Key: "a", Delete: true}), Floor: 1}, "the write adds something"},
 		{owner(gave(between("b", "c"))), protocol.DeclineSet{Packet: client(protocol.SetRequest{Header: header(6), Key: "b"}), Floor: 1}, "this host owns the key"},
-		{owner(), protocol.DeclineSet{Packet: write(6, 6).Packet, Floor: 7}, "the new floor is one that the client has named"},
+		{owner(), protocol.DeclineSet{Packet: write(6, 6).Packet, Floor: 6, Room: 8, Reserve: 8}, "the store has less room than its reserve"},
+		{owner(), protocol.DeclineSet{Packet: write(6, 6).Packet, Floor: 7, Reserve: 1}, "the new floor is one that the client has named"},
 		{owner(), protocol.NextSetRequest{Packet: write(6, 6).Packet, Floor: 5}, "the new floor is one that the client has named"},
 		{owner(), protocol.NextSetRequest{Packet: write(6, 6).Packet, Floor: 7}, "the new floor is one that the client has named"},
 		{owner(), protocol.NextSetRequest{Packet: order(between("x", "y"), 2, 0).Packet, Floor: 6}, "the packet is a SetRequest"},
@@ -150,7 +170,9 @@ func TestConjuncts(t *testing.T) {
 		{owner(), order(between("x", "y"), 2, marshal.UnknownHost), "the recipient is no host of the cluster"},
 		{owner(), order(between("x", "y"), 2, marshal.NotOwner), "another host owns a part of the range"},
 		{owner(), order(between("x", "y"), 2, marshal.OverlapsMove), "the range overlaps the unfinished move"},
-		{owner(phase(marshal.MoveDone)), order(between("x", "y"), 2, marshal.TooManyMoves), "there are unfinished moves"},
+		{owner(), order(between("x", "y"), 2, marshal.TooManyMoves), "there are as many unfinished moves as there may be"},
+		{owner(), crowded(2), "there are as many unfinished moves as there may be"},
+		{owner(phase(marshal.MoveDone)), crowded(1), "there are as many unfinished moves as there may be"},
 		{owner(), order(between("x", "y"), 2, marshal.NoRoom), "the reason is one for refusing a move"},
 		{owner(), follow(1, marshal.MovePause, marshal.NoSuchMove), "there is no such move"},
 		{owner(), follow(2, marshal.MovePause, marshal.MoveEnded), "there is such a move"},
@@ -166,7 +188,22 @@ func TestConjuncts(t *testing.T) {
 		{owner(), protocol.NextShard{Move: 1, Until: delegation.At("d")}, "the chunk lies in the move's range"},
 		{owner(), protocol.ChangeMove{Number: 2, Phase: marshal.MoveRunning}, "the move is known"},
 		{owner(), change(marshal.MoveRunning), "the move waits for its recipient"},
-		{owner(phase(marshal.MoveDraining)), change(marshal.MoveStopping), "the move has chunks to send"},
+		{owner(phase(marshal.MoveProposed)), change(marshal.MoveRunning), "the packet is an answer to a proposal"},
+		{owner(phase(marshal.MoveProposed)), runs(2, 1, marshal.NoRoom, from2), "it is what the recipient answers"},
+		{owner(phase(marshal.MoveProposed)), runs(3, 1, 0, from2), "the move's recipient answers"},
+		{owner(phase(marshal.MoveProposed)), runs(2, 2, 0, from2), "it answers about this move"},
+		{owner(phase(marshal.MoveProposed)), runs(2, 1, 0, other), "the sender is the incarnation that is known"},
+		{owner(phase(marshal.MoveProposed)), runs(2, 1, 0, mine), "the receiver is the incarnation that it is sent to"},
+		{owner(), change(marshal.MoveStopping), "the reason is one for which a move fails"},
+		{owner(), stops(marshal.OverlapsMove), "the reason is one for which a move fails"},
+		{owner(), stops(marshal.EmptyRange), "the reason is true: not so that the range is not empty"},
+		{owner(), stops(marshal.RecipientIsSelf), "the reason is true: not so that the recipient is not this host"},
+		{owner(), stops(marshal.UnknownHost), "the reason is true: not so that the recipient is a host of the cluster"},
+		{owner(), stops(marshal.NotOwner), "the reason is true: not so that this host owns all of the range"},
+		{owner(gave(between("b", "c")), phase(marshal.MovePaused)), stops(marshal.NotOwner), "the move runs"},
+		{owner(), stops(marshal.NoRoom), "the move waits for its recipient"},
+		{owner(phase(marshal.MoveProposed)), stops(marshal.NoRoom), "the packet is an answer to a proposal"},
+		{owner(phase(marshal.MoveProposed)), refused(marshal.NoRoom, marshal.MessageTooLarge), "it is what the recipient answers"},
 		{owner(), change(marshal.MoveDone), "all chunks are sent"},
 		{owner(phase(marshal.MoveDraining), func(h *protocol.Host) { h.Moves[0].LastSeqno = 1 }), change(marshal.MoveDone), "all of the move's delegates are acknowledged"},
 		{owner(), change(marshal.MoveCanceled), "it was canceled"},

@@ -76,6 +76,8 @@ type Move struct {
 	Recipient delegation.HostID
 	Phase     marshal.MovePhase
 	Reason    marshal.OrderReason
+	// Agreed says that the recipient has agreed to it.
+	Agreed bool
 	// Cursor is where the next chunk starts.
 	Cursor delegation.Bound
 	// LastSeqno is the number of its last delegate; 0 for none.

@@ -144,6 +144,13 @@ type (
 		Seqno    uint64
 		Delegate Delegate
 	}
+	// Consent is the recipient's answer to a move's proposal. P does not know of
+	// proposals: a recipient may answer so at any time.
+	Consent struct {
+		Life
+		Move   marshal.MoveID
+		Reason marshal.OrderReason
+	}
 	// Ack acknowledges all numbers up to Seqno.
 	Ack struct {
 		Life
@@ -175,6 +182,7 @@ func (OrderReply) message()  {}
 func (Greet) message()       {}
 func (Single) message()      {}
 func (Ack) message()         {}
+func (Consent) message()     {}
 
 // SameMessage reports whether two messages are equal.
 func SameMessage(a, b Message) bool {

@@ -49,7 +49,7 @@ func (s System) enabled(h Host) (out []Action) {
 		if p.Dst.Host == h.Me {
 			try(h.onReceiving(p)...)
 			if m, ok := p.Msg.(SetRequest); ok && s.FullDisks {
-				try(DeclineSet{p, m.Floor})
+				try(DeclineSet{Packet: p, Floor: m.Floor, Room: 0, Reserve: 1})
 			}
 		}
 	}
@@ -60,15 +60,15 @@ func (s System) enabled(h Host) (out []Action) {
 		}
 	}
 	for _, m := range h.Moves {
-		for phase := marshal.MoveProposed; phase <= marshal.MoveFailed; phase++ {
-			if phase != marshal.MoveStopping { // a host stops for a reason: by order, or when a condition fails
-				try(ChangeMove{Number: m.Number, Phase: phase})
-			}
+		try(ChangeMove{Number: m.Number, Phase: marshal.MoveRunning, Packet: h.consent(m, marshal.OrderAccepted)},
+			ChangeMove{Number: m.Number, Phase: marshal.MoveDone},
+			ChangeMove{Number: m.Number, Phase: marshal.MoveCanceled},
+			ChangeMove{Number: m.Number, Phase: marshal.MoveFailed},
+			ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: marshal.NotOwner})
+		if s.FullDisks {
+			try(ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: marshal.NoRoom, Packet: h.consent(m, marshal.NoRoom)})
 		}
 		rest := delegation.Range{From: m.Cursor, Until: m.Range.Until}
-		if m.Phase == marshal.MoveRunning && !h.Map.OwnsAll(rest, h.Me) {
-			try(ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: marshal.NotOwner})
-		}
 		for i, e := range h.Entries(rest) {
 			if i > 0 {
 				try(NextShard{m.Number, delegation.At(e.Key)})
@@ -77,6 +77,15 @@ func (s System) enabled(h Host) (out []Action) {
 		try(NextShard{m.Number, rest.Until})
 	}
 	return out
+}
+
+// consent is the answer of a move's recipient to its proposal.
+func (h Host) consent(m Move, reason marshal.OrderReason) Packet {
+	peer, _ := h.Peer(m.Recipient)
+	return Packet{
+		Dst: Endpoint{Host: h.Me}, Src: Endpoint{Host: m.Recipient},
+		Msg: Consent{Life{From: peer.Incarnation, To: h.Incarnation}, marshal.MoveID{Host: h.Me, Number: m.Number}, reason},
+	}
 }
 
 // onReceiving returns what the host may do with a packet, enabled or not.
@@ -105,7 +114,7 @@ func (h Host) onReceiving(p Packet) []Action {
 	case MoveOrder:
 		out := []Action{RepeatAnswer{p}}
 		for _, reason := range []marshal.OrderReason{marshal.NoSuchMove, marshal.MoveEnded, marshal.OrderAccepted} {
-			out = append(out, NextOrder{Packet: p, Floor: m.Floor, Reason: reason, Resumed: marshal.MoveRunning})
+			out = append(out, NextOrder{Packet: p, Floor: m.Floor, Reason: reason})
 		}
 		return out
 	case Single:
@@ -166,6 +175,9 @@ func (h Host) Encode(b []byte) []byte {
 	}
 	for _, m := range h.Moves {
 		b = appendUint(b, m.Number, uint64(m.Recipient), uint64(m.Phase), uint64(m.Reason), m.LastSeqno)
+		if m.Agreed {
+			b = append(b, 1)
+		}
 		b = appendText(appendText(b, m.Range.String()), m.Cursor.String())
 	}
 	return b

@@ -160,12 +160,15 @@ func (h Host) set(q SetRequest) (Host, spec.SetReply) {
 	return h, spec.SetReply{Result: marshal.SetApplied, Version: h.Clock}
 }
 
-// DeclineSet answers a write at its owner without executing it, for want of
-// room, which P does not model: it is always enabled. The answer is recorded, so
-// that the write never will be executed. Ours.
+// DeclineSet answers a write at its owner without executing it, for want of room.
+// The answer is recorded, so that the write never will be executed. Ours.
 type DeclineSet struct {
 	Packet Packet
 	Floor  uint64
+	// Room is what the host was told last that its store can still take in, and
+	// Reserve what of it is kept back, in bytes. P knows of no sizes: the room is an
+	// input, which any host may be given at any time.
+	Room, Reserve uint64
 }
 
 // Name returns the action's name.
@@ -179,6 +182,7 @@ func (a DeclineSet) Take(s Host) (Outcome, error) {
 		{"the packet is a SetRequest", ok},
 		{"this host owns the key", owner == s.Me},
 		{"the write adds something", !q.Delete},
+		{"the store has less room than its reserve", a.Room < a.Reserve},
 	}, mayAnswer(s, q.Header, q.Write, a.Floor)...)
 	if err := enabled(a, conjuncts...); err != nil {
 		return Outcome{}, err

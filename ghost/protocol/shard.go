@@ -29,8 +29,8 @@ type NextOrder struct {
 	Reason marshal.OrderReason
 	// Move is, for a Shard refused as overlapping, the move that it overlaps.
 	Move uint64
-	// Resumed is the phase in which a resumed move goes on.
-	Resumed marshal.MovePhase
+	// Most is, for a Shard refused for it, how many unfinished moves there may be.
+	Most int
 }
 
 // Name returns the action's name.
@@ -92,7 +92,7 @@ func (a NextOrder) shard(s Host, q Shard) (Host, uint64, error) {
 	case marshal.OverlapsMove:
 		return s, overlaps, enabled(a, conjunct{"the range overlaps the unfinished move", overlaps != 0 && overlaps == a.Move})
 	case marshal.TooManyMoves:
-		return s, 0, enabled(a, conjunct{"there are unfinished moves", unfinished > 0})
+		return s, 0, enabled(a, conjunct{"there are as many unfinished moves as there may be", a.Most > 0 && unfinished >= a.Most})
 	case marshal.NoSuchMove, marshal.MoveEnded, marshal.RecipientRefuses, marshal.NoRoom, marshal.MessageTooLarge:
 	}
 	return s, 0, enabled(a, conjunct{"the reason is one for refusing a move", false})
@@ -123,9 +123,9 @@ func (a NextOrder) follow(s Host, q MoveOrder) (Host, error) {
 		if m.Phase != marshal.MovePaused {
 			return s, nil
 		}
-		m.Phase = a.Resumed
-		if err := enabled(a, conjunct{"a resumed move goes on", m.Phase == marshal.MoveProposed || m.Phase == marshal.MoveRunning}); err != nil {
-			return s, err
+		m.Phase = marshal.MoveProposed
+		if m.Agreed {
+			m.Phase = marshal.MoveRunning
 		}
 	case marshal.MoveCancel:
 		m.Phase, m.Reason = marshal.MoveStopping, marshal.OrderAccepted
@@ -172,11 +172,15 @@ func (a NextShard) Take(s Host) (Outcome, error) {
 }
 
 // ChangeMove lets a move go on by itself: it runs when its recipient agrees, stops
-// for a reason, and ends when all of its delegates are acknowledged. Ours.
+// where the recipient refuses or a condition for its next chunk fails, and ends
+// when all of its delegates are acknowledged. Ours.
 type ChangeMove struct {
 	Number uint64
 	Phase  marshal.MovePhase
+	// Reason is, for a move that stops, why; it has to be true.
 	Reason marshal.OrderReason
+	// Packet is the recipient's answer where the move follows it, a [Consent].
+	Packet Packet
 }
 
 // Name returns the action's name.
@@ -190,10 +194,11 @@ func (a ChangeMove) Take(s Host) (Outcome, error) {
 	conditions := []conjunct{{"the move is known", known}}
 	switch a.Phase {
 	case marshal.MoveRunning:
-		conditions = append(conditions, conjunct{"the move waits for its recipient", m.Phase == marshal.MoveProposed})
+		conditions = append(append(conditions, conjunct{"the move waits for its recipient", m.Phase == marshal.MoveProposed}),
+			a.answered(s, m, marshal.OrderAccepted)...)
+		m.Agreed = true
 	case marshal.MoveStopping:
-		open := m.Phase == marshal.MoveProposed || m.Phase == marshal.MoveRunning || m.Phase == marshal.MovePaused
-		conditions = append(conditions, conjunct{"the move has chunks to send", open})
+		conditions = append(conditions, a.fails(s, m)...)
 		m.Reason = a.Reason
 	case marshal.MoveDone:
 		conditions = append(conditions, arrived, conjunct{"all chunks are sent", m.Phase == marshal.MoveDraining})
@@ -209,6 +214,36 @@ func (a ChangeMove) Take(s Host) (Outcome, error) {
 	}
 	m.Phase = a.Phase
 	return Outcome{Host: s.withMove(m)}, nil
+}
+
+// answered says that the move's recipient has answered the reason to its proposal.
+func (a ChangeMove) answered(s Host, m Move, reason marshal.OrderReason) []conjunct {
+	q, ok := a.Packet.Msg.(Consent)
+	peer, known := s.Peer(m.Recipient)
+	return append([]conjunct{
+		{"the packet is an answer to a proposal", ok},
+		{"the move's recipient answers", a.Packet.Src.Host == m.Recipient},
+		{"it answers about this move", q.Move == marshal.MoveID{Host: s.Me, Number: m.Number}},
+		{"it is what the recipient answers", q.Reason == reason},
+	}, s.authentic(peer, known, q.Life)...)
+}
+
+// fails says that the move cannot go on, for the reason that the action names: the
+// recipient refuses it, or one of the conditions of NextShard is not so for what is
+// left of the range.
+func (a ChangeMove) fails(s Host, m Move) []conjunct {
+	switch a.Reason {
+	case marshal.EmptyRange, marshal.RecipientIsSelf, marshal.UnknownHost, marshal.NotOwner:
+		condition := s.mayGive(delegation.Range{From: m.Cursor, Until: m.Range.Until}, m.Recipient)[a.Reason-marshal.EmptyRange]
+		return []conjunct{
+			{"the move runs", m.Phase == marshal.MoveRunning},
+			{"the reason is true: not so that " + condition.name, !condition.holds},
+		}
+	case marshal.RecipientRefuses, marshal.NoRoom, marshal.MessageTooLarge:
+		return append([]conjunct{{"the move waits for its recipient", m.Phase == marshal.MoveProposed}}, a.answered(s, m, a.Reason)...)
+	case marshal.OrderAccepted, marshal.OverlapsMove, marshal.TooManyMoves, marshal.NoSuchMove, marshal.MoveEnded:
+	}
+	return []conjunct{{"the reason is one for which a move fails", false}}
 }
 
 // ForgetMove forgets a move that has ended. Ours.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ironkv/ghost"
 	"ironkv/kv"
 	"ironkv/marshal"
 	"ironkv/udp"
@@ -188,6 +189,34 @@ func TestOneClockReadingPerBatch(t *testing.T) {
 	}
 	if want := []kv.Time{0, 5, 5, 5}; !slices.Equal(b.machine.times, want) {
 		t.Fatalf("steps at %v, want %v", b.machine.times, want)
+	}
+}
+
+// The judge reads a batch of the loop's as one atomic step: receives, the one
+// reading of a clock that runs, sends.
+func TestABatchMeetsTheReductionObligation(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	clock := b.watch.clock
+	b.watch.clock = func() time.Time {
+		b.clock = b.clock.Add(1)
+		return clock()
+	}
+	journal := ghost.NewMemory(kv.Config{}, &kv.State{})
+	b.observer = journal
+	b.socket.put(clientAddr, set(1), get(2), get(3))
+	b.must()
+	var batch []ghost.Step
+	for s, err := range journal.Life().Steps {
+		if err == nil {
+			batch = append(batch, s)
+		}
+	}
+	if len(batch) != 3 || !batch[2].Ends {
+		t.Fatalf("the journal has %d steps, want a batch of 3", len(batch))
+	}
+	if err := ghost.ReductionObligation(0, batch); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -142,6 +142,19 @@ var (
 	scopeName   = regexp.MustCompile(`(?m)^== (\S+)`)
 )
 
+// broken returns the invariant that is violated by what a check prints, "" for none.
+func broken(out string) string {
+	at, name := len(out), ""
+	for _, i := range invariants() {
+		for _, text := range []string{i + ": ", strings.ToLower(i) + ": "} { // the simulator's kind of failure
+			if j := strings.Index(out, text); j >= 0 && j < at {
+				at, name = j, i
+			}
+		}
+	}
+	return name
+}
+
 // found returns the invariant, conjunct or test that failed.
 func found(check, out string, err error) string {
 	for _, re := range []*regexp.Regexp{simFailure, violation} {
@@ -150,7 +163,11 @@ func found(check, out string, err error) string {
 		}
 	}
 	if m := failedTest.FindAllStringSubmatch(out, -1); m != nil {
-		return m[len(m)-1][1] // the innermost: with -failfast there is one chain
+		test := m[len(m)-1][1] // the innermost: with -failfast there is one chain
+		if name := broken(out); name != "" {
+			test += ": " + name + ": violated"
+		}
+		return test
 	}
 	if m := panicLine.FindString(out); m != "" {
 		return m
@@ -161,9 +178,9 @@ func found(check, out string, err error) string {
 // short leaves out of a step that is none of the protocol which one it was: the
 // conjunct that fails tells more.
 func short(s string) string {
-	if before, conjunct, ok := strings.Cut(s, "not a step of the protocol: "); ok {
-		i := strings.Index(before, "Refinement: ")
-		return before[:max(i, 0)] + "Refinement: … " + conjunct
+	before, conjunct, ok := strings.Cut(s, "not a step of the protocol: ")
+	if i := strings.Index(before, "Refinement: "); ok && i >= 0 {
+		return before[:i] + "Refinement: … " + conjunct
 	}
 	return s
 }

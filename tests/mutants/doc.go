@@ -22,6 +22,9 @@
 // run on the tree as it is, too, before it is believed: a check that fails there
 // proves nothing of a mutant.
 //
+// A mutant may name the invariant that has to be violated: each invariant of the
+// judge is named by one. What is found then has to be that, by its name.
+//
 // The output is a table: mutant, the check that caught it, which invariant, conjunct
 // or test, and after how many runs and steps of the simulator or how long. Exit code
 // 1 says that a mutant survived, 2 that the list or the tree is at fault.

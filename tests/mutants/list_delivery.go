@@ -82,12 +82,12 @@ var deliveryMutants = []mutant{
 	{
 		name: "delegate-entries-not-taken", file: "kv/deliver.go",
 		before: "			h.store.Put(d.Entries[i])\n", after: "			_ = d.Entries[i]\n",
-		breaks: "who takes a range over has its entries",
+		breaks: "who takes a range over has its entries", names: "Refinement",
 	},
 	{
 		name: "clock-not-raised", file: "kv/deliver.go",
 		before: "	h.state.Clock = max(h.state.Clock, d.Clock)\n", after: "",
-		breaks: "the clock is above every version that a key of the host ever had",
+		breaks: "the clock is above every version that a key of the host ever had", names: "ClockCoversVersions",
 	},
 	{
 		name: "clock-not-raised-by-empty", file: "kv/deliver.go",
@@ -123,7 +123,7 @@ var deliveryMutants = []mutant{
 	{
 		name: "no-retransmission", file: "kv/deliver.go",
 		before: "		h.sendDelegate(id, seqno, d)\n	}\n}", after: "		_, _ = seqno, d\n	}\n}",
-		breaks: "a delegate that was lost is sent again",
+		breaks: "a delegate that was lost is sent again", names: "Liveness",
 	},
 	{
 		name: "incarnation-ignored", file: "kv/peer.go",

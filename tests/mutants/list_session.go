@@ -26,7 +26,7 @@ var sessionMutants = []mutant{
 	{
 		name: "answer-not-repeated", file: "kv/session.go",
 		before: "case s.Answers[hd.Number] != nil:", after: "case false:",
-		breaks: "a request is executed once, however often it arrives",
+		breaks: "a request is executed once, however often it arrives", names: "OperationsExecuteAtMostOnce",
 	},
 	{
 		name: "answer-not-persisted", file: "kv/session.go",

@@ -66,12 +66,12 @@ var shardMutants = []mutant{
 	{
 		name: "chunk-entries-kept", file: "kv/move.go",
 		before: "	h.store.RemoveRange(r)\n", after: "",
-		breaks: "who gives a range away keeps none of its entries",
+		breaks: "who gives a range away keeps none of its entries", names: "HostsStoreOnlyOwnedKeys",
 	},
 	{
 		name: "chunk-map-not-changed", file: "kv/move.go",
 		before: "	h.assign(r, j.Recipient)\n", after: "",
-		breaks: "who gives a range away owns it no more",
+		breaks: "who gives a range away owns it no more", names: "EachKeyClaimedInExactlyOnePlace",
 	},
 	{
 		name: "outbox-not-persisted", file: "kv/move.go",

@@ -20,6 +20,33 @@ func TestListFitsTheCode(t *testing.T) {
 	}
 }
 
+// Each invariant has a fault that makes it, by name, fail.
+func TestEachInvariantCatchesSomething(t *testing.T) {
+	caught := map[string]bool{}
+	for _, m := range all() {
+		caught[m.names] = true
+	}
+	for _, name := range invariants() {
+		if !caught[name] {
+			t.Errorf("no mutant is to be caught by %s", name)
+		}
+	}
+}
+
+// What a check finds is known by the invariant that stands first.
+func TestBroken(t *testing.T) {
+	for out, want := range map[string]string{
+		"safety: MapComplete: x (Refinement: y)":  "MapComplete",
+		"VIOLATION: Liveness: client 1":           "Liveness",
+		"liveness: after 7 events of":             "Liveness",
+		"--- FAIL: TestMapCompleteness (0.00s)\n": "",
+	} {
+		if got := broken(out); got != want {
+			t.Errorf("%q: %q, want %q", out, got, want)
+		}
+	}
+}
+
 // A list that does not fit is told, not run.
 func TestFaultsOfTheList(t *testing.T) {
 	good := mutant{name: "a", file: "check_test.txt", before: "once", after: "never", breaks: "it"}

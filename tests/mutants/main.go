@@ -174,6 +174,8 @@ func (l *lab) judge(ctx context.Context, m *mutant) verdict {
 		}
 		witness, _, err := l.try(ctx, check, overlay, hangLeast+hangFactor*took)
 		switch {
+		case m.names != "" && errors.Is(err, errCaught) && broken(witness) != m.names:
+			return verdict{err: fmt.Errorf("%s finds something else than a violation of %s: %s", check, m.names, witness)}
 		case errors.Is(err, errCaught), errors.Is(err, errHangs) && m.hangs:
 			return verdict{by: check, witness: clip(witness)}
 		case errors.Is(err, errHangs):

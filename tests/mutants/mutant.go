@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"ironkv/ghost"
 )
 
 // A mutant is a fault to seed.
@@ -22,6 +24,8 @@ type mutant struct {
 	by string
 	// hangs says that a check which does not end has caught it.
 	hangs bool
+	// names is the invariant that has to be violated; "" for whatever fails.
+	names string
 }
 
 // checksOf are the checks of what lies in a directory, the first that says most first.
@@ -38,7 +42,7 @@ var checksOf = map[string][]string{
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants)
 }
 
 // checks returns those to try, in order.
@@ -62,6 +66,14 @@ func (m *mutant) apply(root string) (string, error) {
 	return strings.Replace(string(b), m.before, m.after, 1), nil
 }
 
+// invariants are the names of all that the judge checks.
+func invariants() (names []string) {
+	for _, i := range ghost.Invariants {
+		names = append(names, i.Name)
+	}
+	return append(names, ghost.Liveness.Name, ghost.Obligation)
+}
+
 // checkList finds what is wrong with a list as such.
 func checkList(root string, list []mutant) error {
 	seen := map[string]bool{}
@@ -79,6 +91,9 @@ func checkList(root string, list []mutant) error {
 			return fmt.Errorf("mutant %s changes nothing", m.name)
 		case len(m.checks()) == 0:
 			return fmt.Errorf("mutant %s: no check is for %s", m.name, path.Dir(m.file))
+		}
+		if m.names != "" && !slices.Contains(invariants(), m.names) {
+			return fmt.Errorf("mutant %s: there is no invariant %s", m.name, m.names)
 		}
 		seen[m.name] = true
 	}

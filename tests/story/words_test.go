@@ -85,12 +85,12 @@ func TestErrorsNameTheLine(t *testing.T) {
 // A story fails by itself when safety breaks, whatever is written in its lower half.
 func TestAStoryIsJudged(t *testing.T) {
 	for name, harm := range map[string]func(*stage){
-		"two owners": func(s *stage) {
+		"EachKeyClaimedInExactlyOnePlace": func(s *stage) {
 			if err := s.world.Node(2).Host.State().Map.Assign(delegation.All, 2); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"a key lost": func(s *stage) { s.world.Node(1).Store.Delete("d") },
+		"Refinement": func(s *stage) { s.world.Node(1).Store.Delete("d") },
 	} {
 		s := &stage{}
 		for _, line := range []string{"hosts 2", "put d=apple", "get d"} {
@@ -100,8 +100,8 @@ func TestAStoryIsJudged(t *testing.T) {
 		}
 		harm(s)
 		err := s.do("net")
-		if err == nil || !strings.Contains(err.Error(), "Refinement") {
-			t.Errorf("%s: %v, want a violation of Refinement", name, err)
+		if err == nil || !strings.Contains(err.Error(), name+": ") {
+			t.Errorf("%v, want a violation of %s", err, name)
 		}
 	}
 }

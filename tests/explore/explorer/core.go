@@ -133,8 +133,8 @@ func (g *graph) judge(c *core, m move) *arrival {
 	case o.out.Halt != nil:
 		a.err = fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
 	default:
-		if a.err = checker.Step(o.next.host, o.in, o.out); a.err == nil {
-			a.err = o.next.lost
+		if a.err = checker.Step(o.next.host, o.in, o.out); a.err == nil && o.next.lost {
+			a.err = g.loses(o.next, checker)
 		}
 	}
 	if a.err != nil {
@@ -148,6 +148,14 @@ func (g *graph) judge(c *core, m move) *arrival {
 		a.core = next
 	}
 	return a
+}
+
+// loses returns what the judge makes of a crash that is no stutter.
+func (g *graph) loses(m *machine, checker *ghost.Checker) error {
+	m.lock.Lock()
+	after, _ := reborn(m.copy())
+	m.lock.Unlock()
+	return checker.Restart(after)
 }
 
 // saw counts what a host did.
