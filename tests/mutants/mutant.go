@@ -42,7 +42,7 @@ var checksOf = map[string][]string{
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants)
 }
 
 // checks returns those to try, in order.
