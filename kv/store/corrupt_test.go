@@ -7,44 +7,86 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// How the writing of a directory ended: in order, by a kill, or by a kill while a
+// log had been closed and what it holds stood in no table yet.
+const (
+	endClosed   = "closed"
+	endKilled   = "killed"
+	endFlushing = "flushing"
 )
 
 // A wreck is a directory that was written batch by batch, and its history.
 type wreck struct {
+	end     string
 	fs      *vfs.MemFS
 	history []string
+	// vouched is how much of the newest log the witness vouches for, in bytes.
+	vouched int64
 }
 
-// makeWreck returns one that was closed, or one whose process was killed.
-func makeWreck(t *testing.T, closed bool) wreck {
+// makeWreck returns a directory of so many batches, whose memory tables, and with
+// them its logs, take so many bytes.
+func makeWreck(t *testing.T, end string, batches int, memTableBytes uint64) wreck {
 	t.Helper()
-	fs := vfs.NewCrashableMem()
-	d, s := newDriver(8), openTest(t, fs)
-	w := wreck{history: []string{d.model.dump()}}
-	for range 120 {
+	var hold atomic.Bool
+	fs, held := vfs.NewCrashableMem(), make(chan struct{})
+	opts := testOptions(injectInto(fs, func(op errorfs.Op) error {
+		if hold.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			<-held
+		}
+		return nil
+	}))
+	opts.MemTableBytes = memTableBytes
+	s, err := OpenDisk("data", testIdentity, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold.Store(end == endFlushing)
+	d := newDriver(8)
+	w := wreck{end: end, history: []string{d.model.dump()}}
+	for range batches {
 		wait(t, d.batch(t, s))
 		w.history = append(w.history, d.model.dump())
 	}
-	all := vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}
-	if !closed {
-		w.fs = fs.CrashClone(all)
+	if end == endFlushing && s.db.Metrics().MemTable.Count < 2 {
+		t.Fatal("no log was closed while its entries were in no table: the test tests nothing")
 	}
+	if end != endClosed {
+		w.fs = fs.CrashClone(allBytes())
+		w.vouched = s.witness.vouched(w.newestLog(t))
+	}
+	close(held)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if closed {
-		w.fs = fs.CrashClone(all)
+	if end == endClosed {
+		w.fs = fs.CrashClone(allBytes())
 	}
 	return w
 }
 
-func (w wreck) copy() *vfs.MemFS {
-	return w.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+// vouched returns how many bytes of a log the witness vouches for.
+func (w *witness) vouched(log string) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.testimony.Sums[log].Bytes
 }
+
+// allBytes is a crash that loses nothing.
+func allBytes() vfs.CrashCloneCfg {
+	return vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}
+}
+
+func (w wreck) copy() *vfs.MemFS { return w.fs.CrashClone(allBytes()) }
 
 // newestLog returns the log that was written last.
 func (w wreck) newestLog(t *testing.T) string {
@@ -107,52 +149,111 @@ func outcome(t *testing.T, fs vfs.FS, history []string) (string, error) {
 	return "prefix", nil
 }
 
-// TestDamage flips bytes in, cuts the tail of, and removes each file of a
-// directory, closed or killed: it is refused, or detected by the read that meets
-// it, or makes no difference. Only the newest log's end can be lost unnoticed.
+// A damage is done to a file from the byte at: "flip" a bit there, "cut" off what
+// follows, or "remove" all of it.
+type damage struct {
+	what string
+	at   int
+}
+
+func (d damage) do(t *testing.T, fs vfs.FS, path string) {
+	t.Helper()
+	b := readFile(t, fs, path)
+	switch d.what {
+	case "flip":
+		b[d.at] ^= 0x10
+		writeFile(t, fs, path, b)
+	case "cut":
+		writeFile(t, fs, path, b[:d.at])
+	case "remove":
+		if err := fs.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// damagesOf returns what may become of a file: damage all over it and, where it
+// is a log, an end between any two records.
+func (w wreck) damagesOf(t *testing.T, name string) []damage {
+	t.Helper()
+	b := readFile(t, w.fs, "data/"+name)
+	list := []damage{{what: "remove"}}
+	for i := range min(len(b), 12) {
+		at := len(b) * i / min(len(b), 12)
+		list = append(list, damage{"flip", at}, damage{"cut", at})
+	}
+	if isLog(name) {
+		for _, at := range recordEnds(t, name, b) {
+			list = append(list, damage{"cut", at})
+		}
+	}
+	return list
+}
+
+// recordEnds returns where the records of a log end.
+func recordEnds(t *testing.T, name string, b []byte) (ends []int) {
+	t.Helper()
+	number, err := strconv.ParseUint(strings.TrimSuffix(name, ".log"), 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; ; {
+		c, ok := chunkAt(b, at, uint32(number))
+		switch {
+		case ok && c.trail:
+			return ends
+		case ok:
+			at = c.end
+			ends = append(ends, at)
+		default:
+			if at = (at/logBlockBytes + 1) * logBlockBytes; at >= len(b) || len(ends) == 0 || at-ends[len(ends)-1] >= syncHeader {
+				return ends
+			}
+		}
+	}
+}
+
+// mayForget reports whether damage of a file may pass for what a crash leaves: the
+// end of the newest log is gone, of which the witness does not vouch.
+func (w wreck) mayForget(t *testing.T, name string, d damage) bool {
+	t.Helper()
+	if w.end == endClosed || name != w.newestLog(t) || d.what == "remove" || int64(d.at) < w.vouched {
+		return false
+	}
+	return d.what == "cut" || d.at >= len(logged(readFile(t, w.fs, "data/"+name)))/2
+}
+
+// suffer damages a copy of the wreck and says what became of it.
+func (w wreck) suffer(t *testing.T, name string, d damage) string {
+	t.Helper()
+	fs := w.copy()
+	d.do(t, fs, "data/"+name)
+	got, err := outcome(t, fs, w.history)
+	switch {
+	case got == "wrong", got == "prefix" && !w.mayForget(t, name, d):
+		t.Errorf("%s, %v, %s: %s data", w.end, d, name, got)
+	case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrWrongDirectory):
+		t.Errorf("%s, %v, %s: unclear error %v", w.end, d, name, err)
+	}
+	return got
+}
+
+// TestDamage flips bits in, cuts the tail of, and removes each file of a
+// directory, however its writing ended: it is refused, or detected by the read
+// that meets it, or makes no difference. Only the newest log's end can be lost
+// unnoticed.
 func TestDamage(t *testing.T) {
 	seen := map[string]int{}
-	for _, closed := range []bool{true, false} {
-		w := makeWreck(t, closed)
-		newest := w.newestLog(t)
+	for _, end := range []string{endClosed, endKilled, endFlushing} {
+		w := makeWreck(t, end, 120, 64<<10)
 		names, err := w.fs.List("data")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			path := "data/" + name
-			whole := readFile(t, w.fs, path)
-			damages := map[string]func(fs vfs.FS) error{"remove": func(fs vfs.FS) error { return fs.Remove(path) }}
-			for i := range min(len(whole), 12) {
-				at := len(whole) * i / min(len(whole), 12)
-				damages[fmt.Sprintf("flip %d of %d", at, len(whole))] = func(fs vfs.FS) error {
-					b := slices.Clone(whole)
-					b[at] ^= 0x10
-					writeFile(t, fs, path, b)
-					return nil
-				}
-				damages[fmt.Sprintf("cut to %d of %d", at, len(whole))] = func(fs vfs.FS) error {
-					writeFile(t, fs, path, whole[:at])
-					return nil
-				}
-			}
-			for damage, do := range damages {
-				fs := w.copy()
-				if err := do(fs); err != nil {
-					t.Fatal(err)
-				}
-				got, err := outcome(t, fs, w.history)
-				kind := strings.TrimLeft(name, "0123456789")
-				seen[fmt.Sprintf("closed=%v %s %s: %s", closed, kind[:min(len(kind), 8)], damage[:3], got)]++
-				switch {
-				case got == "prefix" && damage[:4] == "flip" && at(damage) < len(logged(readFile(t, w.fs, path)))/2:
-					t.Errorf("closed %v, %s, %s: what follows the damage is forgotten", closed, damage, path)
-				case got == "wrong", got == "prefix" && (closed || name != newest || damage == "remove"):
-					t.Errorf("closed %v, %s, %s: %s data", closed, damage, path, got)
-				case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) &&
-					!errors.Is(err, ErrWrongDirectory):
-					t.Errorf("closed %v, %s, %s: unclear error %v", closed, damage, path, err)
-				}
+			kind := strings.TrimLeft(name, "0123456789")
+			for _, d := range w.damagesOf(t, name) {
+				seen[fmt.Sprintf("%s %s %s: %s", end, kind[:min(len(kind), 8)], d.what, w.suffer(t, name, d))]++
 			}
 		}
 	}
@@ -161,12 +262,64 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// at returns the offset of a damage.
-func at(damage string) (n int) {
-	if _, err := fmt.Sscanf(damage, "flip %d", &n); err != nil {
-		panic(err)
+// TestDamageOfALongLog: of the newest log, too, only the end can be lost unnoticed
+// that was written since the witness was told of it.
+func TestDamageOfALongLog(t *testing.T) {
+	w := makeWreck(t, endKilled, 2*logSyncs+20, 4<<20)
+	name := w.newestLog(t)
+	b := readFile(t, w.fs, "data/"+name)
+	if ends := recordEnds(t, name, b); len(ends) == 0 || w.vouched < int64(ends[len(ends)-1]/2) {
+		t.Fatalf("the witness vouches for %d bytes of %d", w.vouched, len(b))
 	}
-	return n
+	seen := map[string]int{}
+	for i, at := range recordEnds(t, name, b) {
+		if near := at >= int(w.vouched)-1000 && at < int(w.vouched)+1000; near || i%16 == 0 {
+			for _, d := range []damage{{"cut", at}, {"cut", at - 1}, {"flip", at - 1}} {
+				seen[fmt.Sprintf("%s: vouched %v: %s", d.what, int64(d.at) < w.vouched, w.suffer(t, name, d))]++
+			}
+		}
+	}
+	if seen["cut: vouched false: prefix"] == 0 {
+		t.Error("nothing behind what is vouched for was cut off: the test tests nothing")
+	}
+	for _, line := range sortedCounts(seen) {
+		t.Log(line)
+	}
+}
+
+// TestWitnessIsThereTwice: where one place of the witness is damaged, it says what
+// it would have said; where both copies are, an earlier writing stands, as after a
+// crash; and where none is left, the directory is refused.
+func TestWitnessIsThereTwice(t *testing.T) {
+	w := makeWreck(t, endKilled, 20, 64<<10)
+	generation := func(damaged ...int) (uint64, error) {
+		fs := w.copy()
+		for _, slot := range damaged {
+			damage{"flip", slot*witnessSlotBytes + witnessHeaderBytes + 5}.do(t, fs, "data/"+witnessFile)
+		}
+		witness := newWitness(fs, "data")
+		found, err := witness.read()
+		if err == nil && !found {
+			t.Fatal("there is no witness")
+		}
+		return witness.testimony.Generation, err
+	}
+	newest, err := generation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for slot := range witnessCopies * witnessSlots {
+		if g, err := generation(slot); err != nil || g != newest {
+			t.Errorf("place %d damaged: generation %d instead of %d, %v", slot, g, newest, err)
+		}
+	}
+	at := int(newest % witnessSlots)
+	if g, err := generation(at, at+witnessSlots); err != nil || g != newest-1 {
+		t.Errorf("both copies damaged: generation %d instead of %d, %v", g, newest-1, err)
+	}
+	if _, err := generation(0, 1, 2, 3); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("all places damaged: %v", err)
+	}
 }
 
 // logged returns the part of a log that was written.

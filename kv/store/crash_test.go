@@ -83,7 +83,7 @@ func TestCrashAtFileOperations(t *testing.T) {
 		var durable, committed atomic.Int64
 		rng := rand.New(rand.NewPCG(seed, 5))
 		fs := vfs.NewCrashableMem()
-		hooked := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		hooked := injectInto(fs, func(op errorfs.Op) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && rng.IntN(2) == 0 && len(crashes) < 150 {
@@ -93,7 +93,7 @@ func TestCrashAtFileOperations(t *testing.T) {
 				crashes = append(crashes, c)
 			}
 			return nil
-		}))
+		})
 		d, s := newDriver(seed), openTest(t, hooked)
 		history, pending := []string{d.model.dump()}, []Pending(nil)
 		for i := range int64(250) {
@@ -122,4 +122,76 @@ func TestCrashAtFileOperations(t *testing.T) {
 			t.Fatalf("only %d crashes", len(crashes))
 		}
 	}
+}
+
+// TestCrashWhileOpening crashes before every operation that opening does after a
+// crash, and again while that is opened: all that was durable stays.
+func TestCrashWhileOpening(t *testing.T) {
+	sizes := []int{1, 0, 80}
+	if testing.Short() {
+		sizes = sizes[:1]
+	}
+	for _, batches := range sizes {
+		fs := vfs.NewCrashableMem()
+		d, s := newDriver(9), openTest(t, fs)
+		for range batches {
+			wait(t, d.batch(t, s))
+		}
+		want := dump(t, s)
+		rng := rand.New(rand.NewPCG(uint64(batches), 7))
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		crashes := crashesWhileOpening(t, crashed, want, rng)
+		if len(crashes) < 10 {
+			t.Fatalf("only %d crashes", len(crashes))
+		}
+		for i, crashed := range crashes {
+			if i%(1+len(crashes)/5) > 0 {
+				openAs(t, crashed, want)
+				continue
+			}
+			for _, again := range crashesWhileOpening(t, crashed, want, rng) {
+				openAs(t, again, want)
+			}
+		}
+	}
+}
+
+// openAs opens what is on fs, and sees that it is what it should be.
+func openAs(t *testing.T, fs vfs.FS, want string) {
+	t.Helper()
+	s := openTest(t, fs)
+	equal(t, "opened after a crash", dump(t, s), want)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// crashesWhileOpening opens a copy of what is on fs, and returns what crashes on
+// the way would have left: several before a file is removed, for what was done to
+// the directory since it was synced may be there in part.
+func crashesWhileOpening(t *testing.T, fs *vfs.MemFS, want string, rng *rand.Rand) (crashes []*vfs.MemFS) {
+	t.Helper()
+	var mu sync.Mutex // guards crashes and rng: Pebble has many goroutines
+	opening := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
+	openAs(t, injectInto(opening, func(op errorfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		n := 0
+		switch {
+		case op.Kind == errorfs.OpRemove:
+			n = 5
+		case op.Kind.ReadOrWrite() == errorfs.OpIsWrite:
+			n = 1
+		}
+		for range n {
+			crashes = append(crashes, opening.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(3) * 50, RNG: rng}))
+		}
+		return nil
+	}), want)
+	mu.Lock()
+	defer mu.Unlock()
+	return crashes
 }

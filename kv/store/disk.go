@@ -39,9 +39,10 @@ var _ Store = (*Disk)(nil)
 // OpenDisk opens the store in dir, which it makes if need be, for the host id.
 //
 // It fails with [ErrLocked] where the directory is open already, with
-// [ErrWrongDirectory] and both names where it is another host's or cluster's,
-// with [ErrFormat], with [ErrCorrupt], and with [ErrFailed] or [ErrFull] where
-// the disk does not do what it should. The messages say what to do.
+// [ErrWrongDirectory] and both names where it is another host's or cluster's, or
+// lies within a host's, with [ErrFormat], with [ErrCorrupt], and with [ErrFailed]
+// or [ErrFull] where the disk does not do what it should. The messages say what
+// to do.
 func OpenDisk(dir string, id DirIdentity, opts DiskOptions) (_ *Disk, err error) {
 	fs := opts.FS
 	if fs == nil {
@@ -49,6 +50,9 @@ func OpenDisk(dir string, id DirIdentity, opts DiskOptions) (_ *Disk, err error)
 		if dir, err = filepath.Abs(dir); err != nil { // locks go by name
 			return nil, fmt.Errorf("%w: %w", ErrWrongDirectory, err)
 		}
+	}
+	if err := checkParents(fs, dir); err != nil {
+		return nil, err
 	}
 	if err := fs.MkdirAll(dir, directoryMode); err != nil {
 		return nil, classify("make "+dir, err)

@@ -71,6 +71,6 @@ func classify(what string, err error) error {
 
 // corrupt says that what (a file or a record) is damaged, and how.
 func corrupt(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w; the host must not go on from it: repair the disk and restore this directory "+
-		"from a copy made while the host was stopped", ErrCorrupt, what, err)
+	return fmt.Errorf("%w: %s: %w; the host must not go on from it, nor from an older copy of the directory, which lacks "+
+		"writes that were acknowledged: repair the disk, then fill a fresh cluster from a backup with kvctl restore", ErrCorrupt, what, err)
 }

@@ -37,43 +37,53 @@ func mustFail(t *testing.T, s *Disk, p Pending, err error, want error) {
 	}
 }
 
-// TestFailedSyncSticks: one sync of the log fails, once. Nothing is committed any
-// more, the sync is not tried again, nothing changes on the disk, and after a
-// restart what had been durable is there.
+// TestFailedSyncSticks: one sync of the log fails, once, be it new or a reused one.
+// Nothing is committed any more, the sync is not tried again, nothing changes on
+// the disk, and after a restart what had been durable is there.
 func TestFailedSyncSticks(t *testing.T) {
-	fs := vfs.NewMem()
-	var armed atomic.Bool
-	var after atomic.Int64
-	hooked := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if !isLog(op.Path) {
+	for _, wantReused := range []bool{false, true} {
+		fs := vfs.NewMem()
+		var armed, reused atomic.Bool
+		var after atomic.Int64
+		hooked := injectInto(fs, func(op errorfs.Op) error {
+			if !isLog(op.Path) {
+				return nil
+			}
+			switch {
+			case op.Kind == errorfs.OpReuseForWrite:
+				reused.Store(true)
+			case op.Kind == errorfs.OpFileSyncData && armed.CompareAndSwap(true, false):
+				after.Store(1)
+				return syscall.EIO
+			case after.Load() > 0 && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose:
+				after.Add(1)
+			}
 			return nil
+		})
+		d, s := newDriver(1), openTest(t, hooked)
+		wait(t, d.batch(t, s))
+		for n := 0; wantReused && !reused.Load(); n++ {
+			if n > 10_000 {
+				t.Fatal("no log is reused")
+			}
+			wait(t, d.batch(t, s))
 		}
-		switch {
-		case op.Kind == errorfs.OpFileSyncData && armed.CompareAndSwap(true, false):
-			after.Store(1)
-			return syscall.EIO
-		case after.Load() > 0 && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose:
-			after.Add(1)
+		kept := dump(t, s)
+		armed.Store(true)
+		s.Put(marshal.Entry{Key: "x", Value: []byte("y"), Version: 1 << 40})
+		p, err := s.Commit(kv.Counters{Step: 1 << 40})
+		mustFail(t, s, p, err, ErrFailed)
+		if n := after.Load(); n != 1 {
+			t.Fatalf("%d operations on logs after the failed sync", n-1)
 		}
-		return nil
-	}))
-	d, s := newDriver(1), openTest(t, hooked)
-	wait(t, d.batch(t, s))
-	kept := dump(t, s)
-	armed.Store(true)
-	s.Put(marshal.Entry{Key: "x", Value: []byte("y"), Version: 9})
-	p, err := s.Commit(kv.Counters{Step: 2})
-	mustFail(t, s, p, err, ErrFailed)
-	if n := after.Load(); n != 1 {
-		t.Fatalf("%d operations on logs after the failed sync", n-1)
-	}
-	s = openTest(t, fs)
-	got := dump(t, s)
-	if !strings.Contains(got, `"x"`) { // written, not synced: it may be there
-		equal(t, "after the restart", got, kept)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+		s = openTest(t, fs)
+		got := dump(t, s)
+		if !strings.Contains(got, `"x"`) { // written, not synced: it may be there
+			equal(t, "after the restart", got, kept)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -81,19 +91,19 @@ func TestFailedSyncSticks(t *testing.T) {
 // times: a commit says so or the batch is durable; nothing hangs, panics or lies.
 func TestEveryFailureIsClean(t *testing.T) {
 	kinds := []errorfs.OpKind{errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpCreate,
-		errorfs.OpRename, errorfs.OpFileWriteAt}
+		errorfs.OpRename, errorfs.OpFileWriteAt, errorfs.OpReuseForWrite}
 	for _, kind := range kinds {
 		for skip := range 6 {
 			fs := vfs.NewMem()
 			var armed atomic.Bool
 			var countdown atomic.Int64
 			countdown.Store(int64(1 + 5*skip))
-			s := openTest(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			s := openTest(t, injectInto(fs, func(op errorfs.Op) error {
 				if op.Kind == kind && armed.Load() && countdown.Add(-1) == 0 {
 					return syscall.EIO
 				}
 				return nil
-			})))
+			}))
 			d := newDriver(uint64(skip))
 			history, durable := []string{d.model.dump()}, 0
 			armed.Store(true)
@@ -148,7 +158,7 @@ func commitOnly(t *testing.T, d *driver, s Store) (Pending, error) {
 func TestDiskFull(t *testing.T) {
 	fs := vfs.NewMem()
 	var full, relief atomic.Bool
-	hooked := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	hooked := injectInto(fs, func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpRemove && strings.HasSuffix(op.Path, ballastFile) && full.Load() {
 			relief.Store(true)
 		}
@@ -156,7 +166,7 @@ func TestDiskFull(t *testing.T) {
 			return syscall.ENOSPC
 		}
 		return nil
-	}))
+	})
 	var free atomic.Uint64
 	free.Store(1 << 40)
 	opts := testOptions(hooked)
@@ -230,6 +240,10 @@ func TestDirectoryIsOneHosts(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := OpenDisk(filepath.Join(dir, "2", "data"), testIdentity, opts); !errors.Is(err, ErrWrongDirectory) ||
+		!strings.Contains(err.Error(), dir) {
+		t.Fatalf("a directory within a host's: %v", err)
 	}
 	path := filepath.Join(dir, identityFile)
 	text, err := os.ReadFile(path)
@@ -339,12 +353,12 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	full := errorfs.Wrap(crashed.CrashClone(vfs.CrashCloneCfg{}), errorfs.InjectorFunc(func(op errorfs.Op) error {
+	full := injectInto(crashed.CrashClone(vfs.CrashCloneCfg{}), func(op errorfs.Op) error {
 		if strings.HasSuffix(op.Path, ".sst") && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
 			return syscall.ENOSPC
 		}
 		return nil
-	}))
+	})
 	if _, err := OpenDisk("data", testIdentity, testOptions(full)); !errors.Is(err, ErrFull) {
 		t.Fatalf("open on a full disk: %v, want ErrFull", err)
 	}

@@ -23,6 +23,11 @@ const (
 	openPause = time.Second
 )
 
+// logSyncs is after how many syncs of a log the witness writes down how far it
+// was synced: a hundredth of the syncs more, and so many can be cut off a newest
+// log before it is known from what a crash leaves.
+const logSyncs = 128
+
 // A fence stands between Pebble and the file system. Pebble ends the process
 // when its log or manifest cannot be written; a fence lets it go on in memory,
 // where it may do what it likes: after the first failed sync or write nothing
@@ -101,8 +106,11 @@ func openUnless(f *fault, open func() (*pebble.DB, error)) (*pebble.DB, error) {
 
 func (f *fence) wrap(name string, category vfs.DiskWriteCategory, file vfs.File) vfs.File {
 	w := &fencedFile{File: file, fence: f, name: name, category: category, silent: isLog(name)}
-	if isManifest(name) {
-		w.sum = new(manifestSum)
+	switch {
+	case isManifest(name):
+		w.sum, w.testifyEvery = new(fileSum), 1
+	case isLog(name):
+		w.sum, w.testifyEvery = new(fileSum), logSyncs
 	}
 	return w
 }
@@ -121,8 +129,29 @@ func (f *fence) newLog(name string, category vfs.DiskWriteCategory, file vfs.Fil
 	return f.wrap(name, category, nowhere), nil
 }
 
+// settle syncs the directory of a marker that is about to be created or removed:
+// the new marker may not be there without what it names, and the old one not be
+// gone without the new one, which Pebble leaves to the file system.
+func (f *fence) settle(name string) error {
+	if !isMarker(name) {
+		return nil
+	}
+	if err := f.down.err(); err != nil {
+		return err
+	}
+	dir := f.PathDir(name)
+	if err := syncDirectory(f.FS, dir); err != nil {
+		return f.fail("sync", dir, err)
+	}
+	return nil
+}
+
 // Create creates a file for writing.
 func (f *fence) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	if err := f.settle(name); err != nil {
+		time.Sleep(downPause)
+		return nil, err
+	}
 	err = f.change("create", name, category, func() (err error) {
 		file, err = f.FS.Create(name, category)
 		return err
@@ -175,6 +204,9 @@ func (f *fence) Remove(name string) error {
 	if err := f.down.err(); err != nil {
 		return err
 	}
+	if err := f.settle(name); err != nil {
+		return err
+	}
 	if err := f.witness.removed(name); err != nil {
 		return f.fail("remove", name, err)
 	}
@@ -213,7 +245,10 @@ type fencedFile struct {
 	fence    *fence
 	name     string
 	category vfs.DiskWriteCategory
-	sum      *manifestSum // of a manifest; else nil
+	sum      *fileSum // of a manifest or log; else nil
+	// syncs counts those of a file with a sum; the witness is told of every so
+	// many.
+	syncs, testifyEvery int
 	// directory says that the file is the data directory.
 	directory bool
 	// silent says that failures are noted, but not told: of logs, and of the
@@ -231,7 +266,7 @@ func (f *fencedFile) tell(err error) error {
 
 // Write appends p; the second try of a full disk goes on where the first ended.
 func (f *fencedFile) Write(p []byte) (n int, err error) {
-	var sum manifestSum
+	var sum fileSum
 	if f.sum != nil {
 		sum = *f.sum
 		sum.add(p) // now: a file may change what it is given to write
@@ -282,7 +317,9 @@ func (f *fencedFile) testify(err error) error {
 	case f.directory:
 		err = f.fence.witness.directorySynced()
 	case f.sum != nil:
-		err = f.fence.witness.synced(f.name, *f.sum)
+		if f.syncs++; f.syncs%f.testifyEvery == 0 {
+			err = f.fence.witness.synced(f.name, *f.sum)
+		}
 	}
 	if err != nil {
 		return f.tell(f.fence.fail("write", f.fence.witness.path, err))
@@ -295,6 +332,14 @@ func (f *fencedFile) Sync() error { return f.testify(f.sync(f.File.Sync)) }
 
 // SyncData makes data durable.
 func (f *fencedFile) SyncData() error { return f.testify(f.sync(f.File.SyncData)) }
+
+// Close closes the file. Pebble syncs a log before it does.
+func (f *fencedFile) Close() error {
+	if f.sum != nil && isLog(f.name) && f.fence.down.err() == nil {
+		f.fence.witness.logClosed(f.name, *f.sum)
+	}
+	return f.File.Close()
+}
 
 // SyncTo starts making a prefix durable.
 func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
@@ -316,6 +361,9 @@ func (f *fencedFile) Preallocate(offset, length int64) error {
 	}
 	return err
 }
+
+// isMarker reports whether name is that of a file which names another.
+func isMarker(name string) bool { return strings.HasPrefix(filepath.Base(name), "marker.") }
 
 func isManifest(name string) bool { return strings.HasPrefix(filepath.Base(name), "MANIFEST-") }
 

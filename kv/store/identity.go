@@ -77,6 +77,21 @@ func checkIdentity(fs vfs.FS, dir string, want DirIdentity) (bool, error) {
 	return true, nil
 }
 
+// checkParents refuses a directory that lies within a host's: who copies, moves or
+// removes that one would do it to both.
+func checkParents(fs vfs.FS, dir string) error {
+	for parent := fs.PathDir(dir); parent != dir; dir, parent = parent, fs.PathDir(parent) {
+		path := fs.PathJoin(parent, identityFile)
+		if _, err := fs.Stat(path); err == nil {
+			return fmt.Errorf("%w: it lies within %s, which belongs to a host: give each host a directory of its own",
+				ErrWrongDirectory, parent)
+		} else if !oserror.IsNotExist(err) {
+			return classify("look at "+path, err)
+		}
+	}
+	return nil
+}
+
 // writeIdentity makes the directory want's.
 func writeIdentity(fs vfs.FS, dir string, want DirIdentity) error {
 	t := identityText{Format: formatVersion, Host: want.Host, Cluster: want.Cluster}

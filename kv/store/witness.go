@@ -20,10 +20,16 @@ import (
 const witnessFile = "WITNESS"
 
 // The witness's file has two places that are written in turn, so that one of
-// them is whole at any time: checksum, length, and a testimony in JSON.
+// them is whole at any time, and behind both of them the same again, so that a
+// damaged testimony is known from a torn one and its copy is used. A place holds
+// checksum, length, and a testimony in JSON.
 const (
 	witnessSlotBytes   = 32 << 10
+	witnessSlots       = 2
+	witnessCopies      = 2
 	witnessHeaderBytes = 8
+	// witnessReadBytes is how much of a file is read at once to be summed up.
+	witnessReadBytes = 256 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -31,9 +37,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A witness knows what Pebble does not check when it opens: that the manifest,
 // the list of the tables, is as long as it was and unchanged (Pebble takes a
 // damaged record for the end of the list, and forgets and deletes the tables
-// that follow), and that no log is missing. It writes down what was synced
-// before anything is done that relies on it. That costs a sync for each change
-// of the set of tables or logs, none for a commit.
+// that follow), that no log is missing, that the logs that were closed are
+// whole (Pebble takes one that ends between two records for that), and that the
+// newest one has at least what was in it some syncs ago. It writes down what was
+// synced before anything is done that relies on it. That costs a sync for each
+// change of the set of tables or logs, and one for [logSyncs] syncs of a log.
 type witness struct {
 	fs   vfs.FS
 	path string
@@ -41,32 +49,36 @@ type witness struct {
 	mu        sync.Mutex
 	file      vfs.File // nil until begin
 	testimony testimony
-	newLogs   []string // created since the directory was last synced
+	newLogs   []string           // created since the directory was last synced
+	closed    map[string]fileSum // logs closed since the last writing
 }
 
 // A testimony is what the witness wrote down.
 type testimony struct {
 	Generation uint64 // counts the writings
 	// Manifests by name: that many bytes, with that checksum, were synced.
-	Manifests map[string]manifestSum
+	Manifests map[string]fileSum
 	// Logs that were created and not removed, by name, ascending.
 	Logs []string
+	// Sums of logs by name: that many bytes, with that checksum, were synced; of a
+	// log that was closed, all.
+	Sums map[string]fileSum
 }
 
-// A manifestSum is the length and checksum of a manifest's bytes so far.
-type manifestSum struct {
+// A fileSum is the length and checksum of a file's bytes so far.
+type fileSum struct {
 	Bytes int64
 	CRC32 uint32
 }
 
-func (s *manifestSum) add(p []byte) {
+func (s *fileSum) add(p []byte) {
 	s.Bytes += int64(len(p))
 	s.CRC32 = crc32.Update(s.CRC32, castagnoli, p)
 }
 
 func newWitness(fs vfs.FS, dir string) *witness {
 	return &witness{fs: fs, path: fs.PathJoin(dir, witnessFile),
-		testimony: testimony{Manifests: map[string]manifestSum{}}}
+		testimony: testimony{Manifests: map[string]fileSum{}, Sums: map[string]fileSum{}}, closed: map[string]fileSum{}}
 }
 
 // read takes up the testimony of the file. It reports false where there is no file.
@@ -84,14 +96,14 @@ func (w *witness) read() (bool, error) {
 		return false, classify("read "+w.path, err)
 	}
 	found := false
-	for slot := range 2 {
+	for slot := range witnessCopies * witnessSlots {
 		t, err := parseTestimony(b, slot)
 		if err == nil && t.Generation >= w.testimony.Generation {
 			w.testimony, found = t, true
 		}
 	}
 	if !found {
-		return false, corrupt(w.path, errors.New("neither of its two places is readable"))
+		return false, corrupt(w.path, errors.New("none of its places is readable"))
 	}
 	return true, nil
 }
@@ -107,6 +119,7 @@ func parseTestimony(b []byte, slot int) (t testimony, err error) {
 	if uint64(n) > uint64(len(b)) || crc32.Checksum(b[:n], castagnoli) != sum {
 		return t, errRecord
 	}
+	t.Manifests, t.Sums = map[string]fileSum{}, map[string]fileSum{}
 	return t, json.Unmarshal(b[:n], &t)
 }
 
@@ -117,23 +130,39 @@ func (w *witness) check(manifest string) error {
 	if !ok {
 		return corrupt(manifest, fmt.Errorf("%s does not know it", witnessFile))
 	}
-	file, err := w.fs.Open(manifest)
-	if err != nil {
-		return corrupt(manifest, err)
+	if err := w.begins(manifest, want); err != nil {
+		return err
 	}
-	defer func() { _ = file.Close() }()
-	b := make([]byte, want.Bytes)
-	if n, err := io.ReadFull(file, b); err != nil {
-		return corrupt(manifest, fmt.Errorf("%d bytes of %d are there", n, want.Bytes))
-	}
-	if got := crc32.Checksum(b, castagnoli); got != want.CRC32 {
-		return corrupt(manifest, fmt.Errorf("its checksum is %08x instead of %08x", got, want.CRC32))
-	}
+	dir := w.fs.PathDir(w.path)
 	for _, log := range w.testimony.Logs {
-		path := w.fs.PathJoin(w.fs.PathDir(w.path), log)
+		path := w.fs.PathJoin(dir, log)
 		if _, err := w.fs.Stat(path); err != nil {
 			return corrupt(path, err)
 		}
+	}
+	for _, log := range slices.Sorted(maps.Keys(w.testimony.Sums)) {
+		if err := w.begins(w.fs.PathJoin(dir, log), w.testimony.Sums[log]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begins sees that a file begins with what was synced to it.
+func (w *witness) begins(path string, want fileSum) error {
+	file, err := w.fs.Open(path)
+	if err != nil {
+		return corrupt(path, err)
+	}
+	defer func() { _ = file.Close() }()
+	hash := crc32.New(castagnoli)
+	if n, err := io.CopyBuffer(hash, io.LimitReader(file, want.Bytes), make([]byte, witnessReadBytes)); err != nil {
+		return classify("read "+path, err)
+	} else if n < want.Bytes {
+		return corrupt(path, fmt.Errorf("%d bytes of %d are there", n, want.Bytes))
+	}
+	if got := hash.Sum32(); got != want.CRC32 {
+		return corrupt(path, fmt.Errorf("the checksum of its first %d bytes is %08x instead of %08x", want.Bytes, got, want.CRC32))
 	}
 	return nil
 }
@@ -145,8 +174,9 @@ func (w *witness) begin() (err error) {
 		return classify("open "+w.path, err)
 	}
 	info, err := w.file.Stat()
-	if err == nil && info.Size() < 2*witnessSlotBytes {
-		if _, err = w.file.WriteAt(make([]byte, 2*witnessSlotBytes-info.Size()), info.Size()); err == nil {
+	const all = witnessCopies * witnessSlots * witnessSlotBytes
+	if err == nil && info.Size() < all {
+		if _, err = w.file.WriteAt(make([]byte, all-info.Size()), info.Size()); err == nil {
 			err = w.file.Sync()
 		}
 	}
@@ -162,12 +192,25 @@ func (w *witness) close() {
 	}
 }
 
-// synced says that a manifest was synced with this sum.
-func (w *witness) synced(name string, s manifestSum) error {
+// synced says that a manifest or a log was synced with this sum.
+func (w *witness) synced(name string, s fileSum) error {
 	return w.update(func(t *testimony) bool {
-		t.Manifests[filepath.Base(name)] = s
+		if isLog(name) {
+			t.Sums[filepath.Base(name)] = s
+		} else {
+			t.Manifests[filepath.Base(name)] = s
+		}
 		return true
 	})
+}
+
+// logClosed says that a log was synced and closed with this sum. It is written
+// down with what is next: Pebble creates the log that follows, and syncs the
+// directory, before it writes to that.
+func (w *witness) logClosed(name string, s fileSum) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed[filepath.Base(name)] = s
 }
 
 // created says that a log, perhaps, was created; it counts from the next sync of
@@ -198,9 +241,12 @@ func (w *witness) removed(name string) error {
 			delete(t.Manifests, base)
 			return true
 		}
+		_, summed := t.Sums[base]
+		delete(t.Sums, base)
+		delete(w.closed, base)
 		n := len(t.Logs)
 		t.Logs = slices.DeleteFunc(t.Logs, func(log string) bool { return log == base })
-		return len(t.Logs) != n
+		return summed || len(t.Logs) != n
 	})
 }
 
@@ -209,7 +255,8 @@ func (w *witness) update(change func(*testimony) bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := testimony{Generation: w.testimony.Generation + 1, Manifests: maps.Clone(w.testimony.Manifests),
-		Logs: slices.Clone(w.testimony.Logs)}
+		Logs: slices.Clone(w.testimony.Logs), Sums: maps.Clone(w.testimony.Sums)}
+	maps.Copy(t.Sums, w.closed)
 	if w.file == nil || !change(&t) {
 		return nil
 	}
@@ -222,12 +269,16 @@ func (w *witness) update(change func(*testimony) bool) error {
 	}
 	b := binary.BigEndian.AppendUint32(nil, crc32.Checksum(text, castagnoli))
 	b = append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
-	if _, err := w.file.WriteAt(b, int64(t.Generation%2)*witnessSlotBytes); err != nil {
-		return err
+	for i := range int64(witnessCopies) {
+		at := (i*witnessSlots + int64(t.Generation%witnessSlots)) * witnessSlotBytes
+		if _, err := w.file.WriteAt(b, at); err != nil {
+			return err
+		}
 	}
 	if err := w.file.SyncData(); err != nil {
 		return err
 	}
 	w.testimony = t
+	clear(w.closed)
 	return nil
 }

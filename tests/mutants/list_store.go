@@ -151,4 +151,29 @@ var storeMutants = []mutant{
 		before: "if i += next; b.slots[i].key() == string(key) {", after: "if i += next; true {",
 		breaks: "an entry is found by its key, not by its hash",
 	},
+	{
+		name: "witness-closed-log-ignored", file: "kv/store/witness.go",
+		before: "	w.closed[filepath.Base(name)] = s\n", after: "",
+		breaks: "a closed log that is cut off between two records is refused", by: "./kv/store:TestDamage",
+	},
+	{
+		name: "witness-newest-log-ignored", file: "kv/store/fence.go",
+		before: "f.syncs%f.testifyEvery == 0", after: "f.testifyEvery == 1",
+		breaks: "so is the newest one, as far as the witness was told of it", by: "./kv/store:TestDamageOfALongLog",
+	},
+	{
+		name: "witness-once", file: "kv/store/witness.go",
+		before: "for i := range int64(witnessCopies) {", after: "for i := range int64(1) {",
+		breaks: "a damaged testimony has a copy", by: "./kv/store:TestWitnessIsThereTwice",
+	},
+	{
+		name: "marker-before-manifest", file: "kv/store/fence.go",
+		before: "	if !isMarker(name) {\n", after: "	if true {\n",
+		breaks: "what names the manifest is not there without it after a crash", by: "./kv/store:TestCrashWhileOpening",
+	},
+	{
+		name: "directory-within-another", file: "kv/store/identity.go",
+		before: "parent != dir; dir, parent", after: "parent != parent; dir, parent",
+		breaks: "a host's directory does not lie within another's", by: "./kv/store:TestDirectoryIsOneHosts",
+	},
 }

@@ -315,7 +315,7 @@ func cmdWipe(s *stage, a *args) error {
 		return fmt.Errorf("there is no copy of the disk of host %d: save it first", id)
 	case saved:
 		s.older = true
-		s.world.Node(id).Store = s.saved[id]
+		s.world.Node(id).Store = s.saved[id].Clone() // may be put back again
 		s.world.Restart(id)
 	default:
 		s.world.Wipe(id)
