@@ -17,7 +17,7 @@ LONG     ?= 5s
 THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo sim explore explore-deep mutants chaos kills soak hostile ci bench profile fuzz
+.PHONY: help build programs test lint demo sim explore explore-deep mutants chaos kills soak hostile ci bench profile fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ build: ## kvd, kvctl and kvbench, into bin/
 	@mkdir -p $(BIN)
 	go build -o $(BIN)/ ./cmd/...
 
+programs: # those of tests/: run from bin/ they end with their own exit codes, which go run would make 1
+	@mkdir -p $(BIN)
+	go build -o $(BIN)/ ./tests/demo ./tests/sim ./tests/explore ./tests/chaos ./tests/mutants
+
 test: ## every test, the concurrent packages under the race detector too (minutes)
 	go test ./...
 	go test -race -short ./udp/... ./kv/store ./kv/server/... ./kv/client/... ./kv/cluster/... ./ghost/...
@@ -33,29 +37,29 @@ test: ## every test, the concurrent packages under the race detector too (minute
 lint: ## formatting, imports' direction, docs, dead code
 	go run $(GOLANGCI) run ./...
 
-demo: build ## three hosts, a real data set, live moves, a kill, an audit: about a minute
-	go run ./tests/demo -bin $(BIN)
+demo: build programs ## three hosts, a real data set, live moves, a kill, an audit: about a minute
+	$(BIN)/demo -bin $(BIN)
 
-sim: ## the simulator, all sizes, wires and stores in turn: SEED, SEEDS, STEPS
-	go run ./tests/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS) -rotate
+sim: programs ## the simulator, all sizes, wires and stores in turn: SEED, SEEDS, STEPS
+	$(BIN)/sim -seed $(SEED) -seeds $(SEEDS) -steps $(STEPS) -rotate
 
-explore: ## every behaviour of small clusters: the scopes that the tests run (seconds)
-	go run ./tests/explore
+explore: programs ## every behaviour of small clusters: the scopes that the tests run (seconds)
+	$(BIN)/explore
 
-explore-deep: ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
-	go run ./tests/explore -deep
+explore-deep: programs ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
+	$(BIN)/explore -deep
 
-chaos: build ## real processes behind a bad network, killed and stopped: DURATION, SEED
-	go run ./tests/chaos -bin $(BIN) -duration $(DURATION) -seed $(SEED)
+chaos: build programs ## real processes behind a bad network, killed and stopped: DURATION, SEED
+	$(BIN)/chaos -bin $(BIN) -duration $(DURATION) -seed $(SEED)
 
-mutants: ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
-	go run ./tests/mutants -part $(PART)
+mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
+	$(BIN)/mutants -part $(PART)
 
-kills: build ## a thousand SIGKILLs while ranges move: KILLS, SEED
-	go run ./tests/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)
+kills: build programs ## a thousand SIGKILLs while ranges move: KILLS, SEED
+	$(BIN)/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)
 
-soak: build ## hours of faults on one cluster whose data grow and shrink: DURATION, SEED
-	go run ./tests/chaos -bin $(BIN) -soak -duration $(DURATION) -seed $(SEED)
+soak: build programs ## hours of faults on one cluster whose data grow and shrink: DURATION, SEED
+	$(BIN)/chaos -bin $(BIN) -soak -duration $(DURATION) -seed $(SEED)
 
 ci: lint test sim demo ## exactly what CI runs
 	$(MAKE) mutants PART=$(THIRD)

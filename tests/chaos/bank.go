@@ -47,7 +47,7 @@ func accountName(i int) string { return fmt.Sprintf("bank/%d", i) }
 func (bank) open(ctx context.Context, db *client.Client) error {
 	for i := range accounts {
 		if err := put(ctx, db, i, &account{Balance: opening}, 0); err != nil {
-			return violationf("with every host up and no fault at all, a write fails: %v", err)
+			return stuckf("with every host up and no fault at all, a write fails: %v", err)
 		}
 	}
 	return nil

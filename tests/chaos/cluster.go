@@ -141,7 +141,7 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 		db, err := client.Dial(dialing, addresses, client.WithTimeout(callTime))
 		cancel()
 		if err != nil {
-			return violationf("no host answers: %v", err)
+			return stuckf("no host answers: %v", err)
 		}
 		c.clients = append(c.clients, db)
 	}
@@ -245,7 +245,7 @@ func (c *cluster) look(ctx context.Context) error {
 	case errors.As(err, &v):
 		return err
 	case err != nil:
-		return violationf("with every host up, the network healed and all moves ended, a scan fails: %v", err)
+		return stuckf("with every host up, the network healed and all moves ended, a scan fails: %v", err)
 	}
 	for _, load := range c.loads {
 		if err := load.check(rest); err != nil {

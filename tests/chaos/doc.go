@@ -31,6 +31,9 @@
 // and their goroutines, memory, open files and disks have to return to the level
 // of the first cycles.
 //
-// A violation ends the run with exit code 1 and leaves logs, journals and data
-// directories in a directory that it names; otherwise nothing is left.
+// A violation ends the run and leaves logs, journals and data directories in a
+// directory that it names; otherwise nothing is left. The exit code is 3 for a host
+// that ended by itself, 4 for a violation of safety, 5 for one of liveness, 64 for a
+// wrong command line, 1 for anything else that went wrong (package tests/exit; `go run`
+// makes 1 of any of them).
 package main

@@ -42,7 +42,7 @@ func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
 		}
 		for _, r := range b.Do(ctx) {
 			if r.Err != nil {
-				return violationf("with every host up and no fault at all, a write fails: %v", r.Err)
+				return stuckf("with every host up and no fault at all, a write fails: %v", r.Err)
 			}
 		}
 		f.entries = until
@@ -87,7 +87,7 @@ func remove(ctx context.Context, db *client.Client, names []string) error {
 		}
 		for _, r := range b.Do(ctx) {
 			if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
-				return violationf("with every host up and no fault at all, a deletion fails: %v", r.Err)
+				return stuckf("with every host up and no fault at all, a deletion fails: %v", r.Err)
 			}
 		}
 		b.Reset()

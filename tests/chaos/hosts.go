@@ -102,7 +102,7 @@ func (h *host) up() error {
 		h.mu.Unlock()
 		_ = file.Close()
 		if !said.wanted {
-			h.died(violationf("host %d ended by itself: %v\n%s", h.id, err, h.tail()))
+			h.died(crashedf("host %d ended by itself: %v\n%s", h.id, err, h.tail()))
 		}
 		close(over)
 	}()
@@ -121,11 +121,11 @@ func (h *host) ready(ctx context.Context) error {
 		if said.wanted {
 			return nil
 		}
-		return violationf("host %d ended before it served\n%s", h.id, h.tail())
+		return crashedf("host %d ended before it served\n%s", h.id, h.tail())
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(readyTime):
-		return violationf("host %d does not serve %v after its start, with every host up and the network healed\n%s", h.id, readyTime, h.tail())
+		return stuckf("host %d does not serve %v after its start, with every host up and the network healed\n%s", h.id, readyTime, h.tail())
 	}
 }
 
@@ -155,10 +155,10 @@ func (h *host) end(s syscall.Signal) error {
 	case <-time.After(stopTime):
 		h.signal(syscall.SIGKILL)
 		<-over
-		return violationf("host %d did not end within %v of %v\n%s", h.id, stopTime, s, h.tail())
+		return stuckf("host %d did not end within %v of %v\n%s", h.id, stopTime, s, h.tail())
 	}
 	if code := cmd.ProcessState.ExitCode(); s == syscall.SIGTERM && code != 0 {
-		return violationf("host %d was to stop in order, and its exit code is %d\n%s", h.id, code, h.tail())
+		return crashedf("host %d was to stop in order, and its exit code is %d\n%s", h.id, code, h.tail())
 	}
 	return nil
 }

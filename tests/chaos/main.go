@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"ironkv/tests/exit"
 )
 
 // options are what the command line says.
@@ -60,17 +62,17 @@ func main() {
 	flag.DurationVar(&o.length, "round", 8*time.Second, "how long the faults of a round last")
 	flag.IntVar(&o.kills, "kills", 0, "instead of rounds of faults: kill hosts so many times, as fast as they come back, while ranges move")
 	flag.BoolVar(&o.soak, "soak", false, "instead: one cluster for the whole duration; its data grow and shrink, and what its hosts use has to return to its level")
-	flag.Parse()
+	exit.Parse()
 	if flag.NArg() > 0 || o.hosts < 0 || o.hosts == 1 || o.rounds < 1 || o.kills < 0 || o.length <= 0 {
 		fmt.Fprintln(os.Stderr, "chaos: nothing follows the flags; -hosts is 2 or more, -rounds 1 or more, -kills 0 or more, -round above 0")
-		os.Exit(2)
+		os.Exit(exit.Usage)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := chaos(ctx, o, *bin)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(codeOf(err))
 	}
 }
 

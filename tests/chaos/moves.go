@@ -115,12 +115,12 @@ func settle(ctx context.Context, db *client.Client) error {
 			}
 			if m.Phase == marshal.MovePaused {
 				if err := db.ResumeMove(ctx, m.ID); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return violationf("with every host up and the network healed, move %v cannot be resumed: %v", m.ID, err)
+					return stuckf("with every host up and the network healed, move %v cannot be resumed: %v", m.ID, err)
 				}
 			}
 			if m.Rate > 0 && !m.Phase.Ended() {
 				if err := db.ThrottleMove(ctx, m.ID, client.RateUnlimited); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return violationf("with every host up and the network healed, move %v cannot be throttled: %v", m.ID, err)
+					return stuckf("with every host up and the network healed, move %v cannot be throttled: %v", m.ID, err)
 				}
 			}
 		}
@@ -128,7 +128,7 @@ func settle(ctx context.Context, db *client.Client) error {
 			return nil
 		}
 		if !wait(ctx, 50*time.Millisecond) {
-			return violationf("%v after everything was healed these moves have not ended: %+v (%v)", movesTime, open, err)
+			return stuckf("%v after everything was healed these moves have not ended: %+v (%v)", movesTime, open, err)
 		}
 	}
 }
@@ -146,5 +146,9 @@ func audit(ctx context.Context, db *client.Client) error {
 			break
 		}
 	}
-	return violationf("audit, with every host up and all moves ended: %v", errors.Join(slices.Compact(errs)...))
+	err := errors.Join(slices.Compact(errs)...)
+	if !errors.Is(err, client.ErrViolation) {
+		return stuckf("with every host up and all moves ended, the audit comes to no end: %v", err)
+	}
+	return violationf("audit: %v", err)
 }

@@ -1,11 +1,40 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"ironkv/tests/exit"
+)
 
 // A violation is what must not happen: the store, not the harness, is to blame,
-// unless proven otherwise.
-type violation struct{ text string }
+// unless proven otherwise. Its code is what the program exits with.
+type violation struct {
+	text string
+	code int
+}
 
 func (v *violation) Error() string { return "violation: " + v.text }
 
-func violationf(format string, args ...any) error { return &violation{fmt.Sprintf(format, args...)} }
+// violationf is one of safety: something happened that must not.
+func violationf(format string, args ...any) error {
+	return &violation{fmt.Sprintf(format, args...), exit.Safety}
+}
+
+// stuckf is one of liveness: something did not happen though nothing is in its way.
+func stuckf(format string, args ...any) error {
+	return &violation{fmt.Sprintf(format, args...), exit.Liveness}
+}
+
+// crashedf is a host that ended by itself.
+func crashedf(format string, args ...any) error {
+	return &violation{fmt.Sprintf(format, args...), exit.Crash}
+}
+
+// codeOf is what the program exits with for an error.
+func codeOf(err error) int {
+	if v := (*violation)(nil); errors.As(err, &v) {
+		return v.code
+	}
+	return exit.Failed
+}

@@ -28,5 +28,7 @@
 //	P-chase       P: 3 hosts, 1 write, 2 moves                     28,485    23    4
 //
 // The largest takes 10 GB of memory. It prints what was seen, how often, and how fast. A violation is printed as a
-// shortest story, and the exit code is 4; a search that met its bound exits with 1.
+// shortest story, and the exit code is 4 for safety, 5 for liveness, 3 for a host that
+// panics or stops by itself; a search that met its bound exits with 1, a wrong command
+// line with 64 (package tests/exit; `go run` makes 1 of any of them).
 package main

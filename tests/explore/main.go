@@ -9,15 +9,11 @@ import (
 	"runtime/debug"
 	"time"
 
+	"ironkv/ghost"
+	"ironkv/ghost/judge"
+	"ironkv/tests/exit"
 	"ironkv/tests/explore/explorer"
 	"ironkv/tests/explore/search"
-)
-
-// Exit codes; that of a violation is the simulator's for safety.
-const (
-	exitFailed    = 1
-	exitUsage     = 2
-	exitViolation = 4
 )
 
 // Garbage collection may cost less: what a search keeps, it keeps. It costs more
@@ -62,10 +58,10 @@ func main() {
 	names := flag.Bool("list", false, "list the scopes")
 	workers := flag.Int("workers", runtime.NumCPU(), "goroutines")
 	maxStates := flag.Int("max-states", search.DefaultMaxStates, "fail beyond so many states")
-	flag.Parse()
+	exit.Parse()
 	if flag.NArg() > 0 || *workers < 1 || *maxStates < 1 {
 		fmt.Fprintln(os.Stderr, "explore: -workers and -max-states are 1 or more, and nothing follows the flags")
-		os.Exit(exitUsage)
+		os.Exit(exit.Usage)
 	}
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimitBytes)
@@ -82,7 +78,7 @@ func main() {
 	}
 	if !found {
 		fmt.Fprintf(os.Stderr, "explore: there is no scope %q; -list names them\n", *scope)
-		os.Exit(exitUsage)
+		os.Exit(exit.Usage)
 	}
 	os.Exit(code)
 }
@@ -100,10 +96,22 @@ func run(j job, workers, maxStates int) int {
 	switch {
 	case errors.As(err, &story):
 		fmt.Println("VIOLATION:", err)
-		return exitViolation
+		return codeOf(story)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "explore:", err)
-		return exitFailed
+		return exit.Failed
 	}
 	return 0
+}
+
+// codeOf is what the program exits with for a counterexample.
+func codeOf(story *search.Counterexample) int {
+	var v *judge.Violation
+	switch {
+	case !errors.As(story, &v): // a host panicked, or stopped by itself
+		return exit.Crash
+	case v.Name == ghost.Liveness.Name:
+		return exit.Liveness
+	}
+	return exit.Safety
 }

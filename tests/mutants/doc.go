@@ -27,5 +27,6 @@
 //
 // The output is a table: mutant, the check that caught it, which invariant, conjunct
 // or test, and after how many runs and steps of the simulator or how long. Exit code
-// 1 says that a mutant survived, 2 that the list or the tree is at fault.
+// 1 says that a mutant survived, 2 that the list or the tree is at fault, 64 that the
+// command line is.
 package main

@@ -15,12 +15,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ironkv/tests/exit"
 )
 
 // Exit codes.
 const (
 	exitSurvivor = 1
-	exitFault    = 2 // of the list, of the tree, or of the command line
+	exitFault    = 2 // of the list or of the tree
 )
 
 // witnessWidth is how much of a witness a line of the table shows, in bytes.
@@ -32,14 +34,14 @@ func main() {
 	seeds := flag.Int("seeds", 60, "how many seeds the simulator tries")
 	parallel := flag.Int("parallel", 2, "how many mutants are tried at once")
 	names := flag.Bool("list", false, "list the mutants")
-	flag.Parse()
+	exit.Parse()
 	list, err := choose(all(), *only, *part)
 	if err == nil && (flag.NArg() > 0 || *seeds < 1 || *parallel < 1) {
 		err = errors.New("-seeds and -parallel are 1 or more, and nothing follows the flags")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(exitFault)
+		os.Exit(exit.Usage)
 	}
 	if *names {
 		for _, m := range list {

@@ -3,7 +3,8 @@
 //	go run ./tests/sim -seed 7 -steps 100000      one run
 //	go run ./tests/sim -seeds 520 -rotate         what CI runs: sizes, wires, stores in turn
 //
-// It exits with 0 where all is well, 2 for a wrong command line, 3 for a crash, 4
-// for a violation of safety, 5 for one of liveness, and then prints the command
-// that repeats the run and a shrunk story. The same command is the same run.
+// It exits with 0 where all is well, 3 for a crash, 4 for a violation of safety, 5
+// for one of liveness, and then prints the command that repeats the run and a shrunk
+// story; with 64 for a wrong command line (package tests/exit; `go run` makes 1 of any
+// of them). The same command is the same run.
 package main

@@ -7,12 +7,9 @@ import (
 	"runtime/debug"
 	"time"
 
+	"ironkv/tests/exit"
 	"ironkv/tests/sim/sim"
 )
-
-// exitUsage is for a command line that makes no sense; failures of runs exit with
-// their kind from here on: 3 for a crash, 4 for safety, 5 for liveness.
-const exitUsage = 2
 
 // gcPercent trades memory, of which runs need little, for time.
 const gcPercent = 400
@@ -29,7 +26,7 @@ func main() {
 	list, s, err := parse()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sim:", err)
-		os.Exit(exitUsage)
+		os.Exit(exit.Usage)
 	}
 	debug.SetGCPercent(gcPercent)
 	os.Exit(run(list, s))
@@ -48,7 +45,7 @@ func parse() ([]sim.Options, settings, error) {
 	flag.BoolVar(&s.verbose, "v", false, "tell of progress")
 	big := flag.Bool("big", false, "five hosts, eight clients, hundreds of keys")
 	wire := flag.String("wire", "values", "what packets travel as: values, bytes or datagrams")
-	flag.Parse()
+	exit.Parse()
 	if *big {
 		s.Size = sim.Big
 	}
@@ -95,5 +92,5 @@ func run(list []sim.Options, s settings) int {
 	if s.shrink {
 		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s", sim.Shrink(r.Options).Story())
 	}
-	return exitUsage + int(r.Failure.Kind)
+	return map[sim.Kind]int{sim.Crash: exit.Crash, sim.Safety: exit.Safety, sim.Liveness: exit.Liveness}[r.Failure.Kind]
 }

@@ -125,6 +125,9 @@ func (g *graph) follow(c *core, m move) *arrival {
 // invariants hold behind it, and that a crash there would lose nothing.
 func (g *graph) judge(c *core, m move) *arrival {
 	o := g.step(c.machines[m.place], m.event)
+	if o.crash != nil {
+		return &arrival{core: c, err: o.crash}
+	}
 	a := &arrival{core: c, sent: o.sent}
 	checker := c.checker.Clone()
 	switch {

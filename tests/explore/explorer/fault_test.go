@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"ironkv/delegation"
@@ -115,6 +116,24 @@ func TestFaultyStoresAreFound(t *testing.T) {
 			s.Wrap = func(m Store) Store { return faulty{m, c.ignores} }
 			expect(t, s, c.invariant)
 		})
+	}
+}
+
+// fragile is a store that cannot remove entries.
+type fragile struct{ Store }
+
+func (s fragile) Copy() Store { return fragile{s.Store.Copy()} }
+
+func (s fragile) RemoveRange(delegation.Range) { panic("out of order") }
+
+// A host that panics is a story, too.
+func TestAPanicIsAStory(t *testing.T) {
+	s := small()
+	s.Wrap = func(m Store) Store { return fragile{m} }
+	_, err := Explore(s)
+	var story *search.Counterexample
+	if !errors.As(err, &story) || errors.Is(err, judge.ErrViolation) || !strings.Contains(err.Error(), "host 1 panics: out of order") {
+		t.Errorf("got %v", err)
 	}
 }
 

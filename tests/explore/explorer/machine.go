@@ -42,10 +42,11 @@ type event struct {
 
 // An outcome is what an event makes of a machine.
 type outcome struct {
-	next *machine
-	in   kv.Input
-	out  *kv.Effects
-	sent []*packet
+	next  *machine // nil where the machine panicked
+	in    kv.Input
+	out   *kv.Effects
+	sent  []*packet
+	crash error
 }
 
 // copy returns the machine's host and store, to go on with. The caller holds m.lock.
@@ -94,7 +95,9 @@ func (g *graph) compute(m *machine, e event) *outcome {
 			now = max(now, t)
 		}
 	}
-	h.Step(now, o.in, o.out)
+	if o.crash = take(h, now, o.in, o.out); o.crash != nil {
+		return o
+	}
 	if o.out.Halt == nil {
 		commit(h, s)
 	}
@@ -102,6 +105,17 @@ func (g *graph) compute(m *machine, e event) *outcome {
 	o.next = g.machine(h, s, now)
 	o.sent = g.packetsOf(o.out.Packets)
 	return o
+}
+
+// take lets the host take a step; a panic is an error.
+func take(h *kv.Host, now kv.Time, in kv.Input, out *kv.Effects) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("host %d panics: %v", h.State().Host, r)
+		}
+	}()
+	h.Step(now, in, out)
+	return nil
 }
 
 // commit makes what the step wrote durable: a memory never fails.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -79,23 +78,6 @@ type register struct {
 // unseen is a version that no client knows.
 const unseen = marshal.Version(math.MaxUint64)
 
-// model is a register with versions, conditional writes and deletes; of a write
-// with an unknown outcome all that may have become of it is possible.
-var model = (&porcupine.NondeterministicModel{
-	Init: func() []any { return []any{register{}} },
-	Step: func(state, input, output any) []any {
-		r, op := state.(register), input.(*world.Op)
-		switch answer := output.(type) {
-		case *marshal.GetReply:
-			return r.read(answer)
-		case *marshal.SetReply:
-			return r.write(op, answer)
-		}
-		return r.perhaps(op)
-	},
-	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%s → %+v", describe(input.(*world.Op)), output) },
-}).ToModel()
-
 func (r register) read(a *marshal.GetReply) []any {
 	present := r.version != 0
 	if present != a.Found || (present && r.value != string(a.Value)) {
@@ -158,8 +140,15 @@ func (r register) write(op *world.Op, a *marshal.SetReply) []any {
 // nobody knows. That it never happens is the same as that it happens at the end.
 func (r register) perhaps(op *world.Op) []any {
 	same := []any{r}
-	if !op.Kind.Writes() || (op.Condition.Set && r.version != unseen && r.version != op.Condition.Version) {
+	if !op.Kind.Writes() {
 		return same
+	}
+	if op.Condition.Set {
+		known := r.seen(op.Condition.Version)
+		if known == nil {
+			return same
+		}
+		r = known[0].(register)
 	}
 	if op.Kind == world.OpDelete {
 		return append(same, register{highest: r.highest})
@@ -167,38 +156,12 @@ func (r register) perhaps(op *world.Op) []any {
 	return append(same, register{value: string(op.Value), version: unseen, highest: r.highest})
 }
 
-const (
-	// patience is how long porcupine may think about one key before it is left
-	// undecided: a history with many unknown outcomes may take it for ever. The
-	// judge has checked each reply against the spec in any case.
-	patience = 300 * time.Millisecond
-	// maxUnknown is how many unknown outcomes a key's history may have for
-	// porcupine to be asked at all.
-	maxUnknown = 40
-)
-
 // check asks porcupine about the history of each key.
 func (h *history) check() error {
 	for _, key := range sortedKeys(h.calls) {
-		var ops []porcupine.Operation
-		unknown := 0
-		for _, c := range h.calls[key] {
-			op := porcupine.Operation{ClientId: c.client, Input: c.Op, Call: c.begun, Output: c.Answer, Return: c.ended}
-			if !c.Done {
-				if !c.Kind.Writes() {
-					continue // a read without an answer says nothing
-				}
-				op.Return = math.MaxInt64
-				unknown++
-			}
-			ops = append(ops, op)
-		}
-		if unknown > maxUnknown {
-			h.undecided++
-			continue
-		}
+		ops := operations(h.calls[key])
 		h.checked++
-		switch porcupine.CheckOperationsTimeout(model, ops, patience) {
+		switch linearizable(ops, maxSearch) {
 		case porcupine.Illegal:
 			return fmt.Errorf("what clients saw of %v, %d operations, has no order in which one register would have said it", key, len(ops))
 		case porcupine.Unknown:
