@@ -27,6 +27,7 @@ const (
 // compareFlags are what compare is told.
 type compareFlags struct {
 	sections         []string
+	systems          []string
 	values, clients  []int
 	batchClients     []int
 	keys             []int64
@@ -48,7 +49,7 @@ func (a *app) compareCommand() *cobra.Command {
 		Short: "Measure ironkv and Redis or Valkey side by side",
 		Long: "Measure ironkv and Redis or Valkey side by side: one host and one server process on\n" +
 			"loopback, the same closed loops from this program, runs interleaved. Beside them stands the\n" +
-			"echo limit: a null server behind ironkv's socket layer. Sections:\n\n" +
+			"echo limit: a null server behind ironkv's socket layer, asked by ironkv's client. Sections:\n\n" +
 			"  memory   gets and sets, nothing is kept on disk; go-redis with its default pool, and rueidis,\n" +
 			"           which pipelines by itself (client-side cache off)\n" +
 			"  batch    64 gets or sets together, a million keys; pipelines of both clients, and redis-benchmark -P 64\n" +
@@ -76,6 +77,7 @@ func (a *app) compareCommand() *cobra.Command {
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.sections, "sections", sectionNames, "which parts to measure")
+	flags.StringSliceVar(&f.systems, "systems", systemNames, "which systems to measure, ironkv among them")
 	flags.IntSliceVar(&f.values, "values", []int{128, 1024, 8192}, "lengths of values in `BYTES`")
 	flags.IntSliceVar(&f.clients, "clients", []int{1, 16, 64, 256, 1024}, "numbers `N` of goroutines")
 	flags.IntSliceVar(&f.batchClients, "batch-clients", []int{1, 16}, "numbers `N` of goroutines with batches")
@@ -99,6 +101,14 @@ func (f *compareFlags) check() error {
 		if !slices.Contains(sectionNames, s) {
 			return fmt.Errorf("--sections: %q is none of %s", s, strings.Join(sectionNames, ", "))
 		}
+	}
+	for _, s := range f.systems {
+		if !slices.Contains(systemNames, s) {
+			return fmt.Errorf("--systems: %q is none of %s", s, strings.Join(systemNames, ", "))
+		}
+	}
+	if !slices.Contains(f.systems, sysIronkv) {
+		return errors.New("--systems: the others are compared with ironkv, which is missing")
 	}
 	for _, d := range f.distributions {
 		if err := new(distribution).Set(d); err != nil {
@@ -177,7 +187,13 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 
 // compareSection starts the servers that the cases need, and measures the cases.
 func (a *app) compareSection(ctx context.Context, f *compareFlags, report *compareReport, cases []*comparison, done func(int)) (err error) {
-	systems, err := startSystems(ctx, f, cases[0].Section, cases[0].systems)
+	var values []int
+	for _, c := range cases {
+		if !slices.Contains(values, c.Workload.ValueBytes) {
+			values = append(values, c.Workload.ValueBytes)
+		}
+	}
+	systems, err := startSystems(ctx, f, cases[0].Section, cases[0].systems, values)
 	if err != nil {
 		return err
 	}

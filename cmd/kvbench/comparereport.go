@@ -15,7 +15,7 @@ import (
 // text is a table for each section.
 func (r *compareReport) text(markdown bool) string {
 	w := new(strings.Builder)
-	fmt.Fprintf(w, "%s; %d runs of %.1f s each, interleaved; thousands of operations per second, median (least–greatest).\n\n", r.Machine, r.Runs, r.Duration)
+	fmt.Fprintf(w, "%s; %d runs of %.1f s each, interleaved; thousands of operations per second, median (least–greatest); ratios are medians over the runs.\n\n", r.Machine, r.Runs, r.Duration)
 	for _, section := range sectionNames {
 		var cases []*comparison
 		for _, c := range r.Cases {

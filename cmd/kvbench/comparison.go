@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,7 @@ type comparison struct {
 func (f *compareFlags) cases(report *compareReport) []*comparison {
 	var out []*comparison
 	add := func(section string, w workload, clients int, systems ...string) {
+		systems = slices.DeleteFunc(systems, func(s string) bool { return !slices.Contains(f.systems, s) })
 		out = append(out, &comparison{Section: section, Workload: w, Clients: clients, Runs: map[string][]result{}, systems: systems})
 	}
 	for _, section := range f.sections {
@@ -33,7 +35,7 @@ func (f *compareFlags) cases(report *compareReport) []*comparison {
 			}
 			for _, op := range []operation{opGet, opSet} {
 				for _, clients := range f.batchClients {
-					add(section, workload{Op: op, ValueBytes: defaultValueBytes, Keys: millionKeys, Distribution: uniform, Batch: compareBatch}, clients, systems...)
+					add(section, workload{Op: op, ValueBytes: defaultValueBytes, Keys: millionKeys, Distribution: uniform, Batch: compareBatch}, clients, slices.Clone(systems)...)
 				}
 			}
 		case "scan":
@@ -49,7 +51,7 @@ func (f *compareFlags) cases(report *compareReport) []*comparison {
 				report.Skipped = append(report.Skipped, "etcd: it is not on PATH")
 			}
 			for _, clients := range f.clients {
-				add(section, workload{Op: opSet, ValueBytes: defaultValueBytes, Keys: defaultKeys, Distribution: uniform}, clients, systems...)
+				add(section, workload{Op: opSet, ValueBytes: defaultValueBytes, Keys: defaultKeys, Distribution: uniform}, clients, slices.Clone(systems)...)
 			}
 		}
 	}
@@ -124,13 +126,18 @@ func (c *comparison) median(system string, value func(result) float64) float64 {
 	return spreadOf(c.Runs[system], value).Median
 }
 
-// ratio is ironkv's median throughput in units of another system's.
+// ratio is ironkv's throughput in units of another system's: the median over the runs,
+// each of which follows the other's closely, so that what else the machine does, and
+// how fast it is just now, concerns both.
 func (c *comparison) ratio(system string) float64 {
-	other := c.throughput(system).Median
-	if other == 0 {
-		return 0
+	own, other := c.Runs[sysIronkv], c.Runs[system]
+	var ratios []float64
+	for i := range min(len(own), len(other)) {
+		if other[i].Throughput > 0 {
+			ratios = append(ratios, own[i].Throughput/other[i].Throughput)
+		}
 	}
-	return c.throughput(sysIronkv).Median / other
+	return spreadOf(ratios, func(r float64) float64 { return r }).Median
 }
 
 func (c *comparison) errors() string {

@@ -7,11 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"ironkv/kv/cluster"
+	"ironkv/marshal"
 )
 
 func kvbench(t *testing.T, args ...string) (code int, out, errOut string) {
@@ -107,9 +108,9 @@ func TestCompare(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "memory-get-10-1000-uniform.svg")); err != nil {
 		t.Error(err)
 	}
-	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "-o", "json"}, quick...)...)
+	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "--systems", "ironkv,rueidis", "-o", "json"}, quick...)...)
 	var report compareReport
-	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Cases) != 2 || len(report.Cases[0].Runs[sysRueidis]) != 2 {
+	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Cases) != 2 || len(report.Cases[0].Runs[sysRueidis]) != 2 || len(report.Cases[0].Runs) != 2 {
 		t.Errorf("exit code %d, %v\n%s\n%s", code, err, out, errOut)
 	}
 }
@@ -144,6 +145,8 @@ func TestUsage(t *testing.T) {
 		{"compare", "--distributions", "normal"},
 		{"compare", "--keys", "0"},
 		{"compare", "--values", "-1"},
+		{"compare", "--systems", "nonsense"},
+		{"compare", "--systems", "echo"},
 	} {
 		if code, out, errOut := kvbench(t, args...); code != exitUsage || out != "" || !strings.Contains(errOut, "--help") {
 			t.Errorf("kvbench %q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errOut)
@@ -156,7 +159,8 @@ func TestUsage(t *testing.T) {
 
 // The null server answers gets, sets and batches of any length, from many callers.
 func TestEcho(t *testing.T) {
-	s, err := startEcho(t.Context())
+	lengths := []int{0, 128, 100_000}
+	s, err := startEcho(t.Context(), lengths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,20 +172,41 @@ func TestEcho(t *testing.T) {
 	if s.cpu() < 0 || s.resident() == 0 {
 		t.Errorf("the process's figures cannot be read: %v, %d bytes", s.cpu(), s.resident())
 	}
-	for _, bytes := range []int{0, 128, 100_000} {
-		st, err := dialEcho(s.addrs[0], bytes)
+	for i, bytes := range lengths {
+		st, err := dialIronkv(t.Context(), s.addrs[i:i+1])
 		if err != nil {
 			t.Fatal(err)
 		}
+		if v, err := st.Get(t.Context(), []byte("key")); err != nil || len(v.Value) != bytes {
+			t.Errorf("a value of %d bytes, want %d; %v", len(v.Value), bytes, err)
+		}
 		for _, w := range []workload{{Op: opGet}, {Op: opSet}, {Op: opGet, Batch: 8}} {
 			w.ValueBytes, w.Keys, w.Distribution = bytes, 10, uniform
-			l := loop{store: st, load: w, clients: 5}
-			if r, err := l.measure(t.Context(), 0, 20*time.Millisecond, nil); err != nil || r.Ops == 0 || r.failures() != 0 {
-				t.Errorf("%+v: %+v, %v", w, r, err)
+			ops, failed := steps(st, w, 300) // numbers of one, two and three bytes
+			if want := 300 * max(w.Batch, 1); ops != want || len(failed) > 0 {
+				t.Errorf("%+v: %d operations, want %d; %v", w, ops, want, failed)
 			}
 		}
 		if err := st.close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// Whatever reaches a null server, it goes on.
+func TestHeaderBytes(t *testing.T) {
+	for _, number := range []uint64{0, 127, 128, 255, 256, 65_535, 65_536, 1<<32 - 1, 1 << 32, 1<<64 - 1} {
+		request := marshal.Append(nil, &marshal.GetRequest{RequestHeader: marshal.RequestHeader{Session: marshal.SessionID{1}, Number: number}, Key: "key"})
+		n := headerBytes(request)
+		want := &marshal.GetReply{RequestHeader: marshal.RequestHeader{Session: marshal.SessionID{1}, Number: number}, Found: true, Version: 1, Value: []byte("value")}
+		reply := newAnswer(&marshal.GetReply{Found: true, Version: 1, Value: []byte("value")}).with(request[openingBytes : openingBytes+n])
+		if got, err := marshal.Decode(reply); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("number %d: %+v, %v", number, got, err)
+		}
+		for cut := range openingBytes + n {
+			if headerBytes(request[:cut]) != 0 {
+				t.Errorf("number %d: a header in %d bytes", number, cut)
+			}
 		}
 	}
 }

@@ -12,10 +12,18 @@ import (
 )
 
 // TestMain lets the test binary stand in for kvbench where the program starts itself
-// again, as the null server.
+// again, as the null server, and for a kvbench that is killed (TestNoOrphans).
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "echo-server" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "orphan" {
+		s, err := startEcho(context.Background(), []int{1})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(s.processes[0].cmd.Process.Pid)
+		select {} // until it is killed
 	}
 	os.Exit(m.Run())
 }

@@ -8,33 +8,39 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"ironkv/marshal"
 	"ironkv/udp"
 )
 
-// The echo limit: a null server behind our own socket layer, which answers a message
-// with one of the length that is asked for and does nothing else. What a store of
-// ours could reach at most has this shape.
-//
-// A request is the number of the slot that waits for the reply, and the reply's
-// length, 32 bits each (little endian), and padding. The reply begins with the slot.
+// The echo limit: a null server behind our own socket layer, asked by our own client.
+// It receives and sends in the batches in which a host does, finds a request's session
+// and number at their place, and answers with them and bytes that never change. It
+// decodes nothing, looks nothing up, keeps nothing. No host can be faster, but where
+// its own work happens to gather more requests into a datagram.
+
+// Where things are in a request or a reply, in bytes: behind an opening stand the
+// session and the number, whose first byte tells its length (package marshal).
 const (
-	echoHeaderBytes = 8
-	// echoOverhead is what a request has beyond its key and value, and a reply beyond
-	// its value, in bytes: about what ironkv's messages have.
-	echoOverhead = 32
-	// echoRetry is after how long a request counts as lost and is sent again.
-	echoRetry = 200 * time.Millisecond
+	openingBytes = 2
+	sessionBytes = 2 + 16
+	// mostHeader is the greatest length of session and number.
+	mostHeader = sessionBytes + 9
+)
+
+// The null server receives as a host's loop does: again where so many datagrams came
+// at once, and so often at most before it answers.
+const (
+	echoBusyDatagrams = 8
+	echoMaxReceives   = 64
 )
 
 func (a *app) echoCommand() *cobra.Command {
 	var listen string
+	var valueBytes int
 	cmd := &cobra.Command{
 		Use: "echo-server", Short: "Run the null server that compare measures against", Hidden: true, Args: cobra.NoArgs,
 		RunE: a.work(func(cmd *cobra.Command) error {
@@ -42,42 +48,94 @@ func (a *app) echoCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--listen: %w", err)
 			}
+			if valueBytes < 0 || valueBytes > maxValueBytes {
+				return fmt.Errorf("--value-size: 0 to %d bytes", maxValueBytes)
+			}
 			a.running = true
-			return echoServe(cmd.Context(), addr)
+			return echoServe(cmd.Context(), addr, valueBytes)
 		}),
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`ADDRESS` to answer at")
+	cmd.Flags().IntVar(&valueBytes, "value-size", defaultValueBytes, "answer gets with values of `BYTES`")
 	return cmd
 }
 
+// An answer is a reply whose session and number are not filled in yet.
+type answer struct {
+	opening []byte
+	buf     []byte // room for opening and header, then the rest
+}
+
+// newAnswer takes a reply apart.
+func newAnswer(reply marshal.Message) answer {
+	b := marshal.Append(nil, reply)
+	rest := b[openingBytes+headerBytes(b):]
+	return answer{opening: b[:openingBytes], buf: append(make([]byte, openingBytes+mostHeader), rest...)}
+}
+
+// with returns the reply with this session and number, valid until the next call.
+func (a answer) with(header []byte) []byte {
+	at := openingBytes + mostHeader - len(header)
+	copy(a.buf[at:], header)
+	at -= openingBytes
+	copy(a.buf[at:], a.opening)
+	return a.buf[at:]
+}
+
+// headerBytes is the length of session and number in a message, 0 where it is too
+// short for them.
+func headerBytes(msg []byte) int {
+	const at = openingBytes + sessionBytes
+	if len(msg) <= at {
+		return 0
+	}
+	n := sessionBytes + 1
+	switch msg[at] { // msgpack's uint 8 to uint 64; below, the byte is the number
+	case 0xcc:
+		n++
+	case 0xcd:
+		n += 2
+	case 0xce:
+		n += 4
+	case 0xcf:
+		n += 8
+	}
+	if openingBytes+n > len(msg) {
+		return 0
+	}
+	return n
+}
+
+// A nullServer answers at once.
+type nullServer struct {
+	conn     *udp.Conn
+	self     netip.AddrPort
+	answers  [256]answer // by the code of the request
+	sessions uint64
+	asked    []asked
+}
+
+// An asked is a request that has not been answered yet.
+type asked struct {
+	src    netip.AddrPort
+	code   byte
+	length int
+	header [mostHeader]byte
+}
+
 // echoServe answers until ctx ends.
-func echoServe(ctx context.Context, addr netip.AddrPort) error {
-	conn, err := udp.Listen(addr, udp.Config{Datagram: udp.PathMTU(addr)})
+func echoServe(ctx context.Context, addr netip.AddrPort, valueBytes int) error {
+	conn, err := udp.Listen(addr, udp.Config{MaxMessage: marshal.MaxMessageBytes})
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	reply := make([]byte, maxValueBytes+echoOverhead)
-	seen := map[netip.AddrPort]bool{}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	code := func(m marshal.Message) byte { return marshal.Append(nil, m)[1] }
+	s := &nullServer{conn: conn, self: conn.LocalAddr()}
+	s.answers[code(&marshal.GetRequest{})] = newAnswer(&marshal.GetReply{Found: true, Version: 1, Value: randomValue(valueBytes)})
+	s.answers[code(&marshal.SetRequest{})] = newAnswer(&marshal.SetReply{Result: marshal.SetApplied, Version: 1})
 	for {
-		_, err := conn.Receive(time.Time{}, func(src netip.AddrPort, msg []byte) {
-			if len(msg) < echoHeaderBytes {
-				return
-			}
-			if !seen[src] {
-				seen[src] = true
-				conn.Classify(src, udp.Client)
-				conn.SetDatagram(src, udp.PathMTU(src))
-			}
-			n := min(int(binary.LittleEndian.Uint32(msg[4:])), len(reply))
-			copy(reply, msg[:4])
-			// A reply that cannot be queued is a lost datagram, which the client repeats.
-			_ = conn.Send(src, reply[:n], udp.Once)
-		})
-		if err == nil {
-			err = conn.Flush()
-		}
+		err := s.turn()
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
@@ -87,181 +145,73 @@ func echoServe(ctx context.Context, addr netip.AddrPort) error {
 	}
 }
 
-// An echoStore asks the null server. Of the callers that wait, one reads the socket
-// for all of them; requests of the same moment share datagrams.
-type echoStore struct {
-	conn   *udp.Conn
-	server netip.AddrPort
-	// reader is held by the caller who reads.
-	reader chan struct{}
-	// flushing says that a caller is about to send what all have queued.
-	flushing atomic.Bool
-	slots    sync.Pool
-	mu       sync.RWMutex
-	waiting  []*echoSlot // by number
-	value    int         // length of values in bytes, for the replies to gets
-}
-
-// An echoSlot is a place for one caller to wait.
-type echoSlot struct {
-	number  uint32
-	pending atomic.Int32
-	done    chan struct{}
-	request []byte
-}
-
-func dialEcho(addr string, valueBytes int) (*echoStore, error) {
-	server, err := netip.ParseAddrPort(addr)
+// turn receives and answers.
+func (s *nullServer) turn() error {
+	n, err := s.conn.Receive(time.Time{}, s.deliver)
+	for receives := 1; err == nil && n >= echoBusyDatagrams && receives < echoMaxReceives; receives++ {
+		n, err = s.conn.TryReceive(s.deliver)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	conn, err := udp.Listen(netip.AddrPortFrom(server.Addr(), 0), udp.Config{Datagram: udp.PathMTU(server)})
-	if err != nil {
-		return nil, err
+	for i := range s.asked {
+		q := &s.asked[i]
+		// A reply that cannot be queued is a lost datagram: the client asks again.
+		_ = s.conn.Send(q.src, s.answers[q.code].with(q.header[:q.length]), udp.Once)
 	}
-	conn.Classify(server, udp.Peer)
-	s := &echoStore{conn: conn, server: server, reader: make(chan struct{}, 1), value: valueBytes}
-	s.slots.New = func() any {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		slot := &echoSlot{number: uint32(len(s.waiting)), done: make(chan struct{}, 1)}
-		s.waiting = append(s.waiting, slot)
-		return slot
-	}
-	return s, nil
-}
-
-func (s *echoStore) get(ctx context.Context, _ []byte) error {
-	return s.call(ctx, 1, echoOverhead, s.value+echoOverhead)
-}
-
-func (s *echoStore) set(ctx context.Context, _, value []byte) error {
-	return s.call(ctx, 1, len(value)+2*echoOverhead, echoOverhead)
-}
-
-func (s *echoStore) scan(ctx context.Context, _ []byte, entries int) (int, error) {
-	return entries, s.call(ctx, 1, 2*echoOverhead, min(entries*(s.value+echoOverhead), maxValueBytes))
-}
-
-// call sends n requests of a length and waits for n replies of a length.
-func (s *echoStore) call(ctx context.Context, n, request, reply int) error {
-	slot := s.slots.Get().(*echoSlot)
-	defer s.slots.Put(slot)
-	select {
-	case <-slot.done: // left by a late copy of a reply
-	default:
-	}
-	slot.pending.Store(int32(n))
-	if cap(slot.request) < request {
-		slot.request = make([]byte, request)
-	}
-	msg := slot.request[:request]
-	binary.LittleEndian.PutUint32(msg, slot.number)
-	binary.LittleEndian.PutUint32(msg[4:], uint32(reply))
-	for {
-		for range slot.pending.Load() {
-			if err := s.conn.Send(s.server, msg, udp.Once); err != nil {
-				return err
-			}
-		}
-		if err := s.flush(); err != nil {
-			return err
-		}
-		err := s.await(ctx, slot)
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}
-
-// flush sends what is queued. Whoever comes first lets all others that can run queue
-// theirs before.
-func (s *echoStore) flush() error {
-	if s.flushing.Swap(true) {
-		return nil
-	}
-	runtime.Gosched()
-	s.flushing.Store(false)
+	s.asked = s.asked[:0]
 	return s.conn.Flush()
 }
 
-// await waits for the slot's replies, and reads for all while nobody else does.
-func (s *echoStore) await(ctx context.Context, slot *echoSlot) error {
-	retry := time.Now().Add(echoRetry)
-	select {
-	case <-slot.done:
-		return nil
-	case s.reader <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+func (s *nullServer) deliver(src netip.AddrPort, msg []byte) {
+	n := headerBytes(msg)
+	if n == 0 {
+		return
 	}
-	defer func() { <-s.reader }()
-	for {
-		select {
-		case <-slot.done:
-			return nil
-		default:
+	code := msg[1]
+	if s.answers[code].buf == nil {
+		s.greet(src, msg)
+		return
+	}
+	s.asked = append(s.asked, asked{src: src, code: code, length: n})
+	copy(s.asked[len(s.asked)-1].header[:], msg[openingBytes:openingBytes+n])
+}
+
+// greet opens sessions as a host of a cluster of one does, for whoever asks.
+func (s *nullServer) greet(src netip.AddrPort, msg []byte) {
+	m, err := marshal.Decode(msg)
+	if err != nil {
+		return
+	}
+	var reply marshal.Message
+	//nolint:gochecksumtype // a null server knows no more
+	switch m := m.(type) {
+	case *marshal.Hello:
+		reply = &marshal.CookieReply{Nonce: m.Nonce}
+	case *marshal.Open:
+		s.conn.Classify(src, udp.Client)
+		s.conn.SetDatagram(src, udp.PathMTU(src))
+		s.sessions++
+		opened := &marshal.Opened{
+			Nonce: m.Nonce, Host: 1, Incarnation: 1, Window: 4096, IdleMillis: uint64(time.Hour.Milliseconds()),
+			Root: 1, Members: []marshal.Member{{ID: 1, Address: s.self.String()}},
 		}
-		if _, err := s.conn.Receive(retry, s.deliver); err != nil {
-			return err
-		}
+		binary.LittleEndian.PutUint64(opened.Session[:], s.sessions)
+		reply = opened
+	default:
+		return
 	}
+	_ = s.conn.Send(src, marshal.Append(nil, reply), udp.Once)
 }
 
-func (s *echoStore) deliver(_ netip.AddrPort, msg []byte) {
-	number := binary.LittleEndian.Uint32(msg)
-	s.mu.RLock()
-	slot := s.waiting[number]
-	s.mu.RUnlock()
-	if slot.pending.Add(-1) == 0 {
-		select {
-		case slot.done <- struct{}{}:
-		default: // a late copy of a reply
-		}
-	}
-}
-
-func (s *echoStore) batch() batch { return &echoBatch{store: s} }
-
-func (s *echoStore) close() error { return s.conn.Close() }
-
-func (s *echoStore) kind(err error) string { return commonKind(err) }
-
-// An echoBatch sends requests of one kind together: gets, or sets.
-type echoBatch struct {
-	store          *echoStore
-	n              int
-	request, reply int
-}
-
-func (b *echoBatch) get([]byte) {
-	b.n++
-	b.request, b.reply = echoOverhead, b.store.value+echoOverhead
-}
-
-func (b *echoBatch) set(_, value []byte) {
-	b.n++
-	b.request, b.reply = len(value)+2*echoOverhead, echoOverhead
-}
-
-func (b *echoBatch) do(ctx context.Context, each func(error)) {
-	err := b.store.call(ctx, b.n, b.request, b.reply)
-	for range b.n {
-		each(err)
-	}
-	b.n = 0
-}
-
-// startEcho starts the null server as a process of its own.
-func startEcho(ctx context.Context) (*servers, error) {
+// startEcho starts null servers, one for each length of values, as processes of their
+// own. Those that nobody asks do nothing.
+func startEcho(ctx context.Context, valueBytes []int) (*servers, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts("udp", 1)
+	ports, err := freePorts("udp", len(valueBytes))
 	if err != nil {
 		return nil, err
 	}
@@ -269,26 +219,32 @@ func startEcho(ctx context.Context) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.note = "null server behind the same socket layer"
-	s.addrs = []string{fmt.Sprintf("127.0.0.1:%d", ports[0])}
-	p, err := startProcess(s.dir, self, "echo-server", "--listen", s.addrs[0])
-	if err == nil {
+	s.note = "null server behind the same socket layer, asked by the same client"
+	for i, n := range valueBytes {
+		s.addrs = append(s.addrs, fmt.Sprintf("127.0.0.1:%d", ports[i]))
+		p, err := startProcess(s.dir, self, "echo-server", "--listen", s.addrs[i], "--value-size", fmt.Sprint(n))
+		if err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
 		s.processes = append(s.processes, p)
-		err = p.await(ctx, s.echoes)
 	}
-	if err != nil {
-		return nil, errors.Join(err, s.stop())
+	for i, p := range s.processes {
+		if err := p.await(ctx, s.echoes(i)); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
 	}
 	return s, nil
 }
 
-func (s *servers) echoes(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	e, err := dialEcho(s.addrs[0], 1)
-	if err != nil {
-		return err
+// echoes reports whether null server i answers.
+func (s *servers) echoes(i int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		e, err := dialIronkv(ctx, s.addrs[i:i+1])
+		if err != nil {
+			return err
+		}
+		return e.close()
 	}
-	defer func() { _ = e.close() }()
-	return e.get(ctx, nil)
 }

@@ -40,7 +40,7 @@ type process struct {
 func startProcess(dir, binary string, args ...string) (*process, error) {
 	cmd := exec.Command(binary, args...)
 	p := &process{cmd: cmd, log: &tail{}, done: make(chan struct{})}
-	cmd.Dir = dir
+	cmd.Dir, cmd.SysProcAttr = dir, noOrphans()
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", binary, err)

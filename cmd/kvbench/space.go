@@ -22,7 +22,7 @@ type spaceResult struct {
 // resident memory.
 func (a *app) compareSpace(ctx context.Context, f *compareFlags, report *compareReport) error {
 	load := workload{Op: opSet, ValueBytes: defaultValueBytes, Keys: millionKeys, Distribution: uniform}
-	s, err := startSystems(ctx, f, "space", []string{sysIronkv, sysGoRedis})
+	s, err := startSystems(ctx, f, "space", []string{sysIronkv, sysGoRedis}, nil)
 	if err != nil {
 		return err
 	}

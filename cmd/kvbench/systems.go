@@ -23,10 +23,14 @@ const (
 	sysEcho    = "echo"
 )
 
+// systemNames are the systems, in the order of their columns.
+var systemNames = []string{sysIronkv, sysGoRedis, sysRueidis, sysEcho, sysBench, sysEtcd}
+
 // Systems are the running servers of a section, by name: "ironkv", "redis", "etcd",
 // "echo".
 type systems struct {
 	servers map[string]*servers
+	values  []int  // the lengths for which there is a null server, in its order
 	bench   string // path of redis-benchmark or valkey-benchmark
 }
 
@@ -39,8 +43,10 @@ func serverOf(system string) string {
 	return system
 }
 
-func startSystems(ctx context.Context, f *compareFlags, section string, names []string) (*systems, error) {
-	s := &systems{servers: map[string]*servers{}, bench: findBench(f.peer)}
+// startSystems starts the servers of a section's systems; values are the lengths of
+// values that they will be asked for.
+func startSystems(ctx context.Context, f *compareFlags, section string, names []string, values []int) (*systems, error) {
+	s := &systems{servers: map[string]*servers{}, bench: findBench(f.peer), values: values}
 	durable := section == "durable"
 	for _, name := range names {
 		server := serverOf(name)
@@ -55,7 +61,7 @@ func startSystems(ctx context.Context, f *compareFlags, section string, names []
 		case sysEtcd:
 			started, err = startEtcd(ctx, "etcd")
 		case sysEcho:
-			started, err = startEcho(ctx)
+			started, err = startEcho(ctx, values)
 		default:
 			started, err = startRedis(ctx, redisPlan{binary: f.peer, durable: durable, nodes: 1})
 		}
@@ -79,6 +85,10 @@ func (s *systems) stop() error {
 func (s *systems) dial(ctx context.Context, system string, load workload) (store, error) {
 	addrs := s.servers[serverOf(system)].addrs
 	switch system {
+	case sysEcho:
+		i := slices.Index(s.values, load.ValueBytes)
+		addrs = addrs[i : i+1]
+		fallthrough
 	case sysIronkv:
 		ctx, cancel := context.WithTimeout(ctx, startTimeout)
 		defer cancel()
@@ -87,8 +97,6 @@ func (s *systems) dial(ctx context.Context, system string, load workload) (store
 		return dialRueidis(addrs)
 	case sysEtcd:
 		return dialEtcd(addrs[0]), nil
-	case sysEcho:
-		return dialEcho(addrs[0], load.ValueBytes)
 	}
 	return dialGoRedis(addrs, false), nil
 }
