@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ironkv/delegation"
+	"ironkv/tests/world"
 )
 
 // Bounds of growth.
@@ -19,6 +20,7 @@ const (
 	growthMaxKeys       = 1_000_000
 	growthMaxBoundaries = 1_000_000
 	growthMaxClients    = 4096
+	growthMaxHosts      = 64 // of a simulated cluster, a power of two
 	growthDuration      = time.Second
 	// growthValueBytes is how much the section values loads, keys left out.
 	growthValueBytes = 256 << 20
@@ -29,7 +31,7 @@ const (
 )
 
 // growthSections are the parts of growth, in their order.
-var growthSections = []string{"keys", "clients", "values", "moves", "boundaries"}
+var growthSections = []string{"keys", "clients", "values", "moves", "boundaries", "hosts"}
 
 // growthFlags are what growth is told.
 type growthFlags struct {
@@ -38,6 +40,7 @@ type growthFlags struct {
 	memory        bool
 	maxKeys       uint64
 	maxBoundaries int
+	maxHosts      int
 	duration      time.Duration
 	format        string
 	plotDir       string
@@ -53,8 +56,9 @@ func (a *app) growthCommand() *cobra.Command {
 			"  keys        1,000 to --max-keys: gets, sets, scans of 1,000, resident memory per entry\n" +
 			"  clients     1 to 4,096 goroutines: gets and sets\n" +
 			"  values      0 bytes to 4 MiB: gets and sets\n" +
-			"  moves       shards of 1,000 to --max-keys entries, under load: how long, and the longest stall\n" +
-			"  boundaries  10 to --max-boundaries of a delegation map: lookup and assign, in this process",
+			"  moves       shards of 1,000 to --max-keys entries, under load: how long, the longest stall, memory\n" +
+			"  boundaries  10 to --max-boundaries of a delegation map: lookup and assign, in this process\n" +
+			"  hosts       1 to --max-hosts, simulated: messages per get, put and move",
 		Args: cobra.NoArgs,
 		RunE: a.work(func(cmd *cobra.Command) error {
 			if err := f.check(); err != nil {
@@ -69,6 +73,7 @@ func (a *app) growthCommand() *cobra.Command {
 	addClusterFlags(cmd, &f.plan, &f.memory, moveHosts)
 	flags.Uint64Var(&f.maxKeys, "max-keys", growthMaxKeys, "the greatest `N`umber of keys")
 	flags.IntVar(&f.maxBoundaries, "max-boundaries", growthMaxBoundaries, "the greatest `N`umber of boundaries")
+	flags.IntVar(&f.maxHosts, "max-hosts", growthMaxHosts, "the greatest `N`umber of simulated hosts")
 	flags.DurationVar(&f.duration, "duration", growthDuration, "of one run")
 	flags.StringVar(&f.format, "format", "text", "print tables as text or markdown")
 	flags.StringVar(&f.plotDir, "plot", "", "draw each section into `DIR`, as SVG")
@@ -84,6 +89,8 @@ func (f *growthFlags) check() error {
 	switch {
 	case f.plan.hosts < moveHosts || f.plan.hosts > maxHosts:
 		return fmt.Errorf("--hosts: %d to %d", moveHosts, maxHosts)
+	case f.maxHosts < 1 || f.maxHosts > growthMaxHosts:
+		return fmt.Errorf("--max-hosts: 1 to %d", growthMaxHosts)
 	case f.maxKeys < 1 || f.maxBoundaries < 1 || f.duration <= 0:
 		return errors.New("--max-keys, --max-boundaries and --duration must be above 0")
 	case f.format != "text" && f.format != "markdown":
@@ -134,6 +141,8 @@ func (a *app) growthSection(ctx context.Context, f *growthFlags, section string)
 		return a.growValues(ctx, f)
 	case "moves":
 		return a.growMoves(ctx, f)
+	case "hosts":
+		return a.growHosts(f)
 	}
 	return a.growBoundaries(f)
 }
@@ -272,7 +281,7 @@ func (a *app) growValues(ctx context.Context, f *growthFlags) (*growthSeries, er
 
 func (a *app) growMoves(ctx context.Context, f *growthFlags) (*growthSeries, error) {
 	s := &growthSeries{Section: "moves", Size: "entries", Columns: []string{
-		"seconds", "entries/s", "throughput, share of before", "longest before ms", "longest during ms",
+		"seconds", "entries/s", "throughput, share of before", "longest before ms", "longest during ms", "resident, share of before",
 	}}
 	for _, n := range powers(1000, f.maxKeys) {
 		flags := &moveFlags{plan: f.plan, clients: defaultClients, ratio: defaultRatio, distribution: uniform, rate: "yield", moves: 1, around: f.duration}
@@ -284,7 +293,25 @@ func (a *app) growMoves(ctx context.Context, f *growthFlags) (*growthSeries, err
 			"seconds": r.seconds().Median, "entries/s": r.entriesPerSecond(),
 			"throughput, share of before": r.share(r.During),
 			"longest before ms":           r.Before.Max / 1000, "longest during ms": r.During.Max / 1000,
+			"resident, share of before": r.grew(),
 		})
+	}
+	return s, nil
+}
+
+// growHosts counts messages in simulated clusters.
+func (a *app) growHosts(f *growthFlags) (*growthSeries, error) {
+	s := &growthSeries{Section: "hosts", Size: "hosts", Columns: []string{"messages per get", "per put", "per move", "entries moved, in chunks of 8"}}
+	for n := 1; n <= f.maxHosts; n *= 2 {
+		c, err := world.CostOf(n)
+		if err != nil {
+			return nil, err
+		}
+		values := map[string]float64{"messages per get": c.PerGet, "per put": c.PerPut, "per move": c.PerMove}
+		if c.PerMove > 0 {
+			values["entries moved, in chunks of 8"] = float64(c.Moved)
+		}
+		a.add(s, uint64(n), values)
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,6 +116,39 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// The sections of growth whose smallest sizes are small.
+func TestGrowth(t *testing.T) {
+	dir := t.TempDir()
+	code, out, errOut := kvbench(t, "growth", "--sections", "keys,moves,boundaries,hosts", "--max-keys", "1000", "--max-boundaries", "100", "--max-hosts", "4",
+		"--duration", "20ms", "-o", "json", "--plot", dir)
+	var report growthReport
+	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Series) != 4 {
+		t.Fatalf("exit code %d, %v\n%s", code, err, errOut)
+	}
+	sizes := map[string][]uint64{}
+	for _, s := range report.Series {
+		for _, p := range s.Points {
+			sizes[s.Section] = append(sizes[s.Section], p.Size)
+			for column := range p.Values {
+				if !slices.Contains(s.Columns, column) {
+					t.Errorf("%s: a value of no column: %q", s.Section, column)
+				}
+			}
+		}
+	}
+	if want := map[string][]uint64{"keys": {1000}, "moves": {1000}, "boundaries": {10, 100}, "hosts": {1, 2, 4}}; !reflect.DeepEqual(sizes, want) {
+		t.Errorf("sizes %v, want %v", sizes, want)
+	}
+	for _, p := range report.Series[3].Points {
+		if p.Values["messages per get"] != 2 || p.Values["per put"] != 2 || (p.Values["per move"] > 0) != (p.Size > 1) {
+			t.Errorf("%d hosts: %v", p.Size, p.Values)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "growth-hosts.svg")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"},
@@ -138,6 +172,9 @@ func TestUsage(t *testing.T) {
 		{"move", "--format", "html"},
 		{"move", "--moves", "0"},
 		{"move", "--load-limit", "-1"},
+		{"growth", "--sections", "nonsense"},
+		{"growth", "--max-hosts", "65"},
+		{"growth", "--hosts", "1"},
 		{"compare", "--sections", "nonsense"},
 		{"compare", "--format", "html"},
 		{"compare", "--runs", "0"},

@@ -48,7 +48,7 @@ func (a *app) moveRedis(ctx context.Context, f *moveFlags, s shape) (r *moveResu
 	} else {
 		r.Servers = fmt.Sprintf("%s; redis-cli --cluster reshard, %d keys per MIGRATE", servers.note, reshardPipeline)
 	}
-	m := moveRun{app: a, flags: f, store: st, move: move, result: r}
+	m := moveRun{app: a, flags: f, store: st, move: move, servers: servers, result: r}
 	return r, m.underLoad(ctx)
 }
 

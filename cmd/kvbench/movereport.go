@@ -18,6 +18,14 @@ func (r *moveResult) summary() string {
 	return s
 }
 
+// memory is what the servers held before the moves and at most.
+func (r *moveResult) memory() string {
+	if r.Resident == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d, %d", r.Resident>>20, r.MostResident>>20)
+}
+
 // share is a window's throughput as a part of that before the moves.
 func (r *moveResult) share(window *result) float64 {
 	if r.Before.Throughput == 0 {
@@ -47,7 +55,7 @@ func (r *moveReport) text(markdown bool) string {
 		s := m.seconds()
 		rows = append(rows, table.Row{
 			m.System, m.Shape, m.Rate, fmt.Sprintf("%.3f (%.3f–%.3f)", s.Median, s.Min, s.Max),
-			fmt.Sprintf("%.0f", m.entriesPerSecond()), fmt.Sprintf("%.1f", m.megabytes()),
+			fmt.Sprintf("%.0f", m.entriesPerSecond()), fmt.Sprintf("%.1f", m.megabytes()), m.memory(),
 		})
 		if m.During == nil {
 			continue
@@ -65,7 +73,7 @@ func (r *moveReport) text(markdown bool) string {
 			})
 		}
 	}
-	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s"}, rows)
+	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s", "resident MiB before, at most"}, rows)
 	fmt.Fprintln(w)
 	if len(windows) > 0 {
 		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "for", "operations/s", "of before", "p50", "p99", "p99.9", "max", "errors"}, windows)

@@ -36,6 +36,18 @@ type moveResult struct {
 	Between  *result  `json:"between,omitempty"`
 	After    *result  `json:"after,omitempty"`
 	Timeline []moment `json:"timeline,omitempty"`
+	// Resident is the memory of all servers before the first move, and MostResident
+	// the most that was seen from then to the last, in bytes; 0 where it is not told.
+	Resident     uint64 `json:"resident_bytes,omitempty"`
+	MostResident uint64 `json:"most_resident_bytes,omitempty"`
+}
+
+// grew is MostResident as a multiple of Resident, 0 where that is not told.
+func (r *moveResult) grew() float64 {
+	if r.Resident == 0 {
+		return 0
+	}
+	return float64(r.MostResident) / float64(r.Resident)
 }
 
 // A oneMove is one move; its times are seconds since the timeline's start.
@@ -63,13 +75,13 @@ type mover func(ctx context.Context, times int) error
 // A moveRun is one shard, moved to and fro while a mixed load runs.
 type moveRun struct {
 	*app
-	flags    *moveFlags
-	store    store
-	move     mover
-	profiles []string // where the hosts serve profiles
-	result   *moveResult
-	running  *runningLoop // nil: nobody asks
-	line     *timeline
+	flags   *moveFlags
+	store   store
+	move    mover
+	servers *servers
+	result  *moveResult
+	running *runningLoop // nil: nobody asks
+	line    *timeline
 }
 
 // underLoad fills the store, and has the shard moved while the load runs.
@@ -119,10 +131,39 @@ func (m *moveRun) throughPhases(ctx context.Context) error {
 	if dir != "" {
 		dir = filepath.Join(dir, fmt.Sprintf("%s-%dx%d", m.result.System, m.result.Shape.Keys, m.result.Shape.ValueBytes))
 	}
-	if err := profileWhile(ctx, dir, m.profiles, func() error { return m.toAndFro(ctx) }); err != nil {
+	watched := m.watchMemory()
+	err := profileWhile(ctx, dir, m.servers.profiles, func() error { return m.toAndFro(ctx) })
+	watched()
+	if err != nil {
 		return err
 	}
 	return around(m.flags.around)
+}
+
+// memoryPoll is between two looks at how much memory the servers hold.
+const memoryPoll = 20 * time.Millisecond
+
+// watchMemory looks how much memory the servers hold until what it returns is called.
+func (m *moveRun) watchMemory() (done func()) {
+	r := m.result
+	r.Resident = m.servers.resident()
+	r.MostResident = r.Resident
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(memoryPoll):
+				r.MostResident = max(r.MostResident, m.servers.resident())
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
 }
 
 func (m *moveRun) enter(phase int) {
@@ -168,7 +209,7 @@ func (a *app) moveIronkv(ctx context.Context, f *moveFlags, s shape) (r *moveRes
 	move := func(ctx context.Context, times int) error {
 		return moveAll(ctx, st.Client, client.HostID(2-times%2), f.bytesPerSecond)
 	}
-	m := moveRun{app: a, flags: f, store: st, move: move, profiles: servers.profiles, result: r}
+	m := moveRun{app: a, flags: f, store: st, move: move, servers: servers, result: r}
 	return r, m.underLoad(ctx)
 }
 
