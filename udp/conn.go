@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ const (
 	// flushRounds is how often one goroutine sends for others before it passes that on, so that
 	// nobody is kept from his own work.
 	flushRounds = 8
+	// lingerTime is how long a receive may wait in the kernel before its goroutine is
+	// parked: longer than a round trip, and short enough for a Wake, a Close or a
+	// deadline to wait for it. The kernel rounds it up to its ticks, of 4 ms as a rule.
+	lingerTime = 2 * time.Millisecond
 	// never stands for no deadline.
 	never = time.Duration(1<<63 - 1)
 )
@@ -49,6 +54,7 @@ type Conn struct {
 	blocked atomic.Bool // unsent was not empty when the last sender left
 
 	alarm    alarm
+	alone    atomic.Bool // see Linger
 	closed   atomic.Bool
 	faults   *Faults
 	receives atomic.Uint64
@@ -226,14 +232,26 @@ func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg 
 	if !deadline.IsZero() {
 		until = deadline.Sub(c.start)
 	}
-	for {
+	for lingered := false; ; {
 		due := c.runTimers()
-		waked, expired := c.arm(min(until, due))
-		if waked {
-			return 0, nil
+		if !lingered && due == never && c.mayLinger(until) {
+			lingered = true
+			n, err = c.sock.linger()
+			lingerers.Add(-1)
+			if c.closed.Load() {
+				return 0, net.ErrClosed
+			}
+			if n == 0 && err == nil {
+				continue
+			}
+		} else {
+			waked, expired := c.arm(min(until, due))
+			if waked {
+				return 0, nil
+			}
+			n, err = c.sock.read(!expired)
+			c.disarm()
 		}
-		n, err = c.sock.read(!expired)
-		c.disarm()
 		switch {
 		case err == nil && n > 0:
 			return n, c.process(n, deliver)
@@ -249,6 +267,41 @@ func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg 
 		if c.Now() >= until {
 			return 0, os.ErrDeadlineExceeded
 		}
+	}
+}
+
+// lingerers is how many threads of this process linger.
+var lingerers atomic.Int32
+
+// Linger says whether who calls Receive has nothing beside it to run. It then first waits a few
+// milliseconds in the kernel, with its thread and processor, rather than be parked: a reply that is
+// under way is there sooner, by the price of a switch of goroutines on both sides. Goroutines that are
+// ready meanwhile may have to wait for the scheduler to notice, and so may Wake, Close and a deadline.
+// At least one processor of the process is always left to others. Where the system does not offer it,
+// Linger does nothing.
+func (c *Conn) Linger(alone bool) { c.alone.Store(alone) }
+
+// mayLinger reports whether Receive may linger before it waits until at, and then counts it.
+func (c *Conn) mayLinger(at time.Duration) bool {
+	if !c.alone.Load() || !c.sock.lingers || at != never && at <= c.Now() {
+		return false
+	}
+	if int(lingerers.Add(1)) >= runtime.GOMAXPROCS(0) {
+		lingerers.Add(-1)
+		return false
+	}
+	c.silence()
+	return true
+}
+
+// silence takes the socket's deadline away: the thread that waits for the timers of a process is
+// waked by every datagram as well.
+func (c *Conn) silence() {
+	a := &c.alarm
+	a.Lock()
+	defer a.Unlock()
+	if a.at != never {
+		c.setAlarm(never)
 	}
 }
 

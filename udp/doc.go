@@ -8,7 +8,8 @@
 // [Transport] is pure: datagrams in, datagrams out, time as an argument. It coalesces messages of one
 // moment, cuts long ones into fragments and puts them together, acknowledges, repeats, and keeps
 // windows and budgets. [Conn] is a socket with a Transport behind a mutex: batches by recvmmsg and
-// sendmmsg and segmentation offload on Linux, plain calls elsewhere. [Faults] is a bad network,
+// sendmmsg and segmentation offload on Linux, plain calls elsewhere. Who receives and has nothing else
+// to run may wait in the kernel with his thread ([Conn.Linger]). [Faults] is a bad network,
 // between a Conn and its socket or between Transports in a simulation.
 //
 // # What is promised

@@ -3,9 +3,12 @@
 package udp
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -44,26 +47,36 @@ type control struct {
 // socket moves datagrams in batches by recvmmsg and sendmmsg, hand-kept so that nothing is allocated
 // per call or per datagram. Its two halves may be used at the same time, each by one goroutine.
 type socket struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
-	v6   bool // the socket's family; IPv4 addresses are then written in IPv6 form
+	fd    int // waits, unless a call says otherwise
+	local netip.AddrPort
+	v6    bool // the socket's family; IPv4 addresses are then written in IPv6 form
+	// using is held for reading by who makes a system call with fd, for writing by who closes it.
+	using  sync.RWMutex
+	closed bool
+	// parking is where a goroutine waits for datagrams while it is armed; raw is of it.
+	parking *os.File
+	raw     syscall.RawConn
+	armed   bool
+	// lingers says that linger may be called.
+	lingers bool
 	receiveHalf
 	sendHalf
 }
 
 type receiveHalf struct {
-	messages [receiveBatch]mmsghdr
-	vectors  [receiveBatch]unix.Iovec
-	names    [receiveBatch]unix.RawSockaddrInet6
-	controls [receiveBatch]control
-	buffer   []byte
-	used     int // messages to reset before the next call
-	arrivals []arrival
-	zones    map[uint32]string
-	result   int
-	errno    syscall.Errno
-	waiting  func(fd uintptr) bool // made once: closures allocate
-	looking  func(fd uintptr)
+	messages  [receiveBatch]mmsghdr
+	vectors   [receiveBatch]unix.Iovec
+	names     [receiveBatch]unix.RawSockaddrInet6
+	controls  [receiveBatch]control
+	buffer    []byte
+	used      int // messages to reset before the next call
+	arrivals  []arrival
+	zones     map[uint32]string
+	flags     uintptr // of the next call
+	result    int
+	errno     syscall.Errno
+	waiting   func(uintptr) bool // made once: closures allocate
+	receiving func()
 }
 
 type sendHalf struct {
@@ -76,7 +89,7 @@ type sendHalf struct {
 	list     []outgoing
 	plain    int // this many datagrams from the start of list go out one by one
 	written  written
-	sending  func(fd uintptr)
+	sending  func()
 }
 
 func openSocket(addr netip.AddrPort, offload bool) (*socket, error) {
@@ -91,35 +104,88 @@ func openSocket(addr netip.AddrPort, offload bool) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
 	// The kernel grants what its limits allow, and says nothing when that is less.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	s := &socket{conn: conn, raw: raw}
-	err = raw.Control(func(fd uintptr) { s.probe(int(fd), offload) })
+	s := &socket{local: unmap(conn.LocalAddr().(*net.UDPAddr).AddrPort())}
+	s.fd, err = takeOver(conn)
 	if err != nil {
-		_ = conn.Close()
 		return nil, err
 	}
+	if err := s.openParking(); err != nil {
+		_ = unix.Close(s.fd)
+		return nil, err
+	}
+	s.probe(offload)
 	s.prepare()
 	return s, nil
 }
 
+// takeOver takes the descriptor out of a socket of package net, whose poller would wake a
+// thread for each datagram that comes or goes, whoever waits for it.
+func takeOver(conn *net.UDPConn) (fd int, err error) {
+	defer func() { _ = conn.Close() }() // a copy remains
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(failed, err)
+}
+
+// openParking makes what a goroutine waits at: an epoll descriptor that watches the socket while
+// it is armed, and is itself watched by the runtime's poller.
+func (s *socket) openParking() error {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	if err := errors.Join(unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{}), unix.SetNonblock(epoll, true)); err != nil {
+		_ = unix.Close(epoll)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	s.parking = os.NewFile(uintptr(epoll), "udp")
+	if s.raw, err = s.parking.SyscallConn(); err == nil {
+		err = s.parking.SetReadDeadline(time.Time{}) // fails where the runtime does not watch it
+	}
+	if err != nil {
+		_ = s.parking.Close()
+	}
+	return err
+}
+
+// watch arms the parking, or disarms it.
+func (s *socket) watch(armed bool) error {
+	if s.armed == armed {
+		return nil
+	}
+	var events uint32
+	if armed {
+		events = unix.EPOLLIN | unix.EPOLLET
+	}
+	var err error
+	failed := s.raw.Control(func(epoll uintptr) {
+		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, s.fd, &unix.EpollEvent{Events: events})
+	})
+	s.armed = armed
+	return errors.Join(failed, err)
+}
+
 // probe learns the socket's family and what the kernel can do.
-func (s *socket) probe(fd int, offload bool) {
-	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+func (s *socket) probe(offload bool) {
+	domain, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	s.v6 = err == nil && domain == unix.AF_INET6
+	// Whatever else is done with the socket says by itself that it must not wait.
+	limit := unix.NsecToTimeval(int64(lingerTime))
+	s.lingers = unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit) == nil &&
+		unix.SetNonblock(s.fd, false) == nil
 	if !offload {
 		return
 	}
-	_, err = unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+	_, err = unix.GetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	s.segment = err == nil
 	// Without UDP_GRO datagrams arrive one by one.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+	_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
 }
 
 // prepare links headers, vectors, names and buffers once.
@@ -135,11 +201,14 @@ func (s *socket) prepare() {
 		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
 	}
 	r.used = receiveBatch
-	r.waiting = func(fd uintptr) bool {
-		s.receive(fd)
+	r.receiving = s.receive
+	r.waiting = func(uintptr) bool {
+		if s.use(r.receiving) != nil {
+			r.errno = unix.EAGAIN
+			return true
+		}
 		return r.errno != unix.EAGAIN
 	}
-	r.looking = s.receive
 	w := &s.sendHalf
 	for i := range w.messages {
 		w.messages[i].header.Name = (*byte)(unsafe.Pointer(&w.names[i]))
@@ -147,24 +216,61 @@ func (s *socket) prepare() {
 	w.sending = s.send
 }
 
-func (s *socket) localAddr() netip.AddrPort {
-	return unmap(s.conn.LocalAddr().(*net.UDPAddr).AddrPort())
+func (s *socket) localAddr() netip.AddrPort { return s.local }
+
+// close returns once nobody is in a system call with the socket.
+func (s *socket) close() error {
+	_ = s.use(func() { _ = unix.Shutdown(s.fd, unix.SHUT_RD) }) // wakes who lingers
+	err := s.parking.Close()                                    // wakes who is parked
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	s.closed = true
+	return errors.Join(err, unix.Close(s.fd))
 }
 
-func (s *socket) close() error { return s.conn.Close() }
+// use calls what makes system calls with the socket, unless that is closed.
+func (s *socket) use(call func()) error {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	call()
+	return nil
+}
 
 // setReadDeadline fails only on a closed socket, which the read reports.
-func (s *socket) setReadDeadline(at time.Time) { _ = s.conn.SetReadDeadline(at) }
+func (s *socket) setReadDeadline(at time.Time) { _ = s.parking.SetReadDeadline(at) }
 
 // read takes a batch of datagrams and returns their number, waiting for the first if it may.
 func (s *socket) read(wait bool) (int, error) {
 	r := &s.receiveHalf
-	var err error
-	if wait {
-		err = s.raw.Read(r.waiting)
-	} else {
-		err = s.raw.Control(r.looking)
+	r.flags = unix.MSG_DONTWAIT
+	if !wait {
+		return s.taken(s.use(r.receiving))
 	}
+	if err := s.watch(true); err != nil {
+		return 0, err
+	}
+	return s.taken(s.raw.Read(r.waiting))
+}
+
+// linger is read, but the thread itself waits in the kernel, for lingerTime or a little longer. It
+// returns 0 and nil where nothing came.
+func (s *socket) linger() (int, error) {
+	if err := s.watch(false); err != nil {
+		return 0, err
+	}
+	s.flags = unix.MSG_WAITFORONE
+	return s.taken(s.use(s.receiving))
+}
+
+// taken says what a receive came to.
+func (s *socket) taken(err error) (int, error) {
+	r := &s.receiveHalf
 	switch {
 	case err != nil:
 		return 0, err
@@ -187,7 +293,7 @@ var passing = []syscall.Errno{
 }
 
 // receive makes the system call.
-func (s *socket) receive(fd uintptr) {
+func (s *socket) receive() {
 	r := &s.receiveHalf
 	for i := range r.used {
 		h := &r.messages[i].header
@@ -198,8 +304,8 @@ func (s *socket) receive(fd uintptr) {
 	}
 	r.used = 0
 	for range errorsInARow {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])),
-			receiveBatch, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.messages[0])),
+			receiveBatch, r.flags, 0, 0)
 		r.result, r.errno = int(n), errno
 		if errno == 0 {
 			r.used = r.result
@@ -275,7 +381,7 @@ func swapPort(port uint16) uint16 {
 func (s *socket) write(list []outgoing) written {
 	w := &s.sendHalf
 	w.list, w.plain, w.written = list, 0, written{}
-	err := s.raw.Control(w.sending)
+	err := s.use(w.sending)
 	w.list = nil
 	if err != nil {
 		w.written.err = net.ErrClosed
@@ -284,11 +390,11 @@ func (s *socket) write(list []outgoing) written {
 }
 
 // send makes the system calls of a write.
-func (s *socket) send(fd uintptr) {
+func (s *socket) send() {
 	w := &s.sendHalf
 	for w.written.done < len(w.list) {
 		n := s.pack(w.list[w.written.done:])
-		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&w.messages[0])),
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&w.messages[0])),
 			uintptr(n), unix.MSG_DONTWAIT, 0, 0)
 		if errno == 0 {
 			w.written.calls++

@@ -14,9 +14,10 @@ import (
 
 // socket moves datagrams one at a time, with the calls of package net.
 type socket struct {
-	conn *net.UDPConn
-	buf  []byte
-	in   arrival
+	lingers bool // never here
+	conn    *net.UDPConn
+	buf     []byte
+	in      arrival
 
 	mu       sync.Mutex // guards deadline
 	deadline time.Time  // what setReadDeadline said last
@@ -80,6 +81,8 @@ func (s *socket) read(wait bool) (int, error) {
 		return 0, err
 	}
 }
+
+func (s *socket) linger() (int, error) { return 0, nil }
 
 func (s *socket) datagram(int) *arrival { return &s.in }
 

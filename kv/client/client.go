@@ -18,7 +18,7 @@ import (
 
 // tickInterval is how often an op that waits is looked at: whether it is to be
 // repeated or given up. It bounds how late a deadline, or the cancellation of a
-// context, is noticed.
+// context, is noticed, but that a lone caller may linger (udp.Conn.Linger).
 const tickInterval = 5 * time.Millisecond
 
 // A Client talks to one cluster. Make one with [Dial]; it is safe for any number
@@ -39,6 +39,8 @@ type Client struct {
 	// wait for him to bring their replies, the latest first.
 	leading bool
 	parked  *waiter
+	// shared is when a call was last begun while another was under way.
+	shared time.Duration
 	// tickAt is when the leader next looks at what waits.
 	tickAt time.Duration
 
@@ -111,6 +113,8 @@ func (c *Client) begin(o *op) {
 func (c *Client) start(now time.Duration, o *op) {
 	if c.engine.live.len == 0 {
 		c.tickAt = now + tickInterval
+	} else {
+		c.shared = now
 	}
 	o.deadline = now + c.opts.timeout
 	if d, ok := o.ctx.Deadline(); ok {
@@ -217,10 +221,14 @@ func (c *Client) await(w *waiter) {
 	c.mu.Unlock()
 }
 
+// lonely is how long nobody else has called before the leader is taken to be alone.
+const lonely = 2 * tickInterval
+
 // lead reads the socket until w is ready. The caller holds mu, and does again
 // when it returns.
 func (c *Client) lead(w *waiter) {
 	for !w.ready {
+		c.conn.Linger(c.engine.live.len == 1 && c.tickAt-c.shared > lonely)
 		deadline := c.clock.at(c.tickAt)
 		c.mu.Unlock()
 		_, err := c.conn.Receive(deadline, c.deliver)

@@ -96,6 +96,8 @@ func (s *fakeSocket) Receive(_ time.Time, deliver func(netip.AddrPort, []byte)) 
 	return n, nil
 }
 
+func (s *fakeSocket) Linger(bool) {}
+
 func (s *fakeSocket) Wake() { s.waked <- struct{}{} }
 
 func (s *fakeSocket) Send(dst netip.AddrPort, msg []byte, mode udp.Mode) error {

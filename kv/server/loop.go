@@ -33,6 +33,9 @@ const (
 	// maxReceives is how often a turn receives at most: about as many datagrams as
 	// a batch takes, also of a flood of those that hold no message.
 	maxReceives = 64
+	// lingerLeast is how far away the next timer has to be for the loop to linger at
+	// the socket (udp.Conn.Linger), which may make it late.
+	lingerLeast = 10 * kv.Millisecond
 	// MaxWait is how long a client's read or write may wait to be stepped over
 	// before it is refused with marshal.Overloaded: well below a client's patience.
 	MaxWait = 100 * kv.Millisecond
@@ -63,6 +66,7 @@ type socket interface {
 	Receive(deadline time.Time, deliver func(src netip.AddrPort, msg []byte)) (int, error)
 	TryReceive(deliver func(src netip.AddrPort, msg []byte)) (int, error)
 	Wake()
+	Linger(alone bool)
 	Send(dst netip.AddrPort, msg []byte, mode udp.Mode) error
 	Flush() error
 	Classify(addr netip.AddrPort, c udp.Class)

@@ -41,12 +41,14 @@ func (l *loop) await() (int, error) {
 	case full:
 		return 0, nil
 	case l.out == nil:
+		l.socket.Linger(false)
 		return l.socket.Receive(l.watch.never(), l.deliver)
 	}
 	due := l.deadline()
 	if !l.inbox.empty() || due <= l.watch.last {
 		return l.socket.TryReceive(l.deliver)
 	}
+	l.socket.Linger(l.pipeline.idle() && due-l.watch.last >= lingerLeast)
 	n, err := l.socket.Receive(l.watch.at(due), l.deliver)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// A deadline that had passed before the call took nothing from the

@@ -137,4 +137,14 @@ var udpMutants = []mutant{
 		before: "	if s.Empty() && r.fault == FaultNone {\n", after: "	if false {\n",
 		breaks: "no delegate of an empty range is decoded",
 	},
+	{
+		name: "udp-all-linger", file: "udp/conn.go",
+		before: "if int(lingerers.Add(1)) >= runtime.GOMAXPROCS(0) {", after: "if int(lingerers.Add(1)) > runtime.GOMAXPROCS(0) {",
+		breaks: "a processor is left to those who do not linger", by: "./udp:TestOneProcessor",
+	},
+	{
+		name: "udp-lingers-past-wake", file: "udp/conn.go",
+		before: "	for lingered := false; ; {", after: "	for {\n		lingered := false",
+		breaks: "who lingers is found by Wake and by his deadline", by: "./udp:TestLinger", hangs: true,
+	},
 }
