@@ -184,15 +184,17 @@ func (e *explanation) request(q protocol.Packet) error {
 		if _, answered := session.Answer(hd.Number); answered {
 			return e.take(protocol.RepeatAnswer{Packet: q})
 		}
-		floor := uint64(0)
+		floor, brief := uint64(0), false
 		if s := e.host.State().Sessions[hd.Session]; s != nil {
 			floor = s.Floor
+			kept, redirected := s.Answers[hd.Number].(*marshal.Redirect)
+			brief = redirected && kept.Range.Empty()
 		}
 		if r, ok := reply.(protocol.SetReply); ok && r.Result == marshal.SetNoRoom {
 			return e.take(protocol.DeclineSet{Packet: q, Floor: floor, Room: e.room, Reserve: e.host.Config().Limits.ReserveBytes})
 		}
 		if _, ok := m.(protocol.SetRequest); ok {
-			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor})
+			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor, Brief: brief})
 		}
 		return e.order(q, floor, reply)
 	}

@@ -59,9 +59,9 @@ func (h *Host) Clone(store Store) *Host {
 
 func (s *sessions) clone(state map[marshal.SessionID]*Session) sessions {
 	c := newSessions(nil)
-	for l := s.root.next; l != s.root; l = l.next {
-		cl := c.add(state[l.ID], l.client, l.used)
-		cl.floor, cl.held, cl.requested = l.floor, l.held, l.requested
+	for l := s.recent.first(); l != nil; l = s.recent.after(l) {
+		cl := c.add(state[l.ID], l.used)
+		cl.floor, cl.held = l.floor, l.held
 	}
 	return c
 }
@@ -78,7 +78,7 @@ func (h *Host) Encode(b []byte) []byte {
 		b = appendUint(b, l.room)
 		b = h.appendTimes(b, l.heard, l.greetAt, l.sentAt, l.resentAt, l.resendAt)
 	}
-	for l := h.live.root.next; l != h.live.root; l = l.next {
+	for l := h.live.recent.first(); l != nil; l = h.live.recent.after(l) {
 		b = append(b, l.ID[:]...)
 		b = appendUint(b, l.floor)
 		b = h.appendTimes(b, l.used)

@@ -33,16 +33,19 @@ type Limits struct {
 	// Moves is the greatest number of unfinished moves of a host, EndedMoves how
 	// many ended ones it remembers.
 	Moves, EndedMoves int
-	// Sessions is the greatest number of sessions, SessionsPerClient from one address.
+	// Sessions is the greatest number of sessions, SessionsPerClient from one address
+	// and port. One origin, an IPv4 address or the /64 of an IPv6 one, may have three
+	// times as many as are left: three quarters, less when others have many too.
 	Sessions, SessionsPerClient int
 	// SessionIdle is how long a session without a request is kept.
 	SessionIdle Time
 	// Window is how far above a session's floor its numbers may lie; at most
 	// [DefaultWindow], since stores keep that many places.
 	Window uint32
-	// Answers bounds the recorded answers over all sessions; beyond it, a session
-	// that leaves many of its answers unconfirmed is refused more.
-	Answers int
+	// Answers bounds the recorded answers over all sessions, and an origin's as
+	// Sessions does; beyond it, a session that leaves more than a few of its answers
+	// unconfirmed is refused more. AnswerBytes is how long a recorded one may be.
+	Answers, AnswerBytes int
 	// Holds is the greatest number of held requests, HoldsPerSession of one
 	// session, HoldTime how long one is held.
 	Holds, HoldsPerSession int
@@ -71,7 +74,8 @@ const (
 	DefaultSessionsPerClient = 64
 	DefaultSessionIdle       = 10 * 60 * Second
 	DefaultWindow            = 4096
-	DefaultAnswers           = 1 << 20
+	DefaultAnswers           = 1 << 17
+	DefaultAnswerBytes       = 256
 	DefaultHolds             = 4096
 	DefaultHoldsPerSession   = 1024
 	DefaultHoldTime          = 2 * Second
@@ -104,7 +108,7 @@ const (
 	// cookieLife is how long a cookie is good for, at the least.
 	cookieLife = 30 * Second
 	// answersPerSession may always be outstanding, also beyond Limits.Answers.
-	answersPerSession = 16
+	answersPerSession = 4
 	// flyingDelegates bounds the unacknowledged delegates to one peer.
 	flyingDelegates = 64
 	// proposeInterval is between proposals of a move that is not answered.
@@ -123,6 +127,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.SessionIdle, DefaultSessionIdle)
 	def(&l.Window, DefaultWindow)
 	def(&l.Answers, DefaultAnswers)
+	def(&l.AnswerBytes, DefaultAnswerBytes)
 	def(&l.Holds, DefaultHolds)
 	def(&l.HoldsPerSession, DefaultHoldsPerSession)
 	def(&l.HoldTime, DefaultHoldTime)

@@ -3,6 +3,7 @@ package kv
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"ironkv/delegation"
@@ -175,6 +176,43 @@ func TestAnswersAreForgottenBelowTheFloor(t *testing.T) {
 	if got := len(h.state.Sessions[id].Answers); got > 2 || h.live.answers != got {
 		t.Fatalf("%d answers kept, %d counted", got, h.live.answers)
 	}
+}
+
+// A session's memory is that of the answers that it has, not of those that it had.
+func TestForgottenAnswersTakeNoMemory(t *testing.T) {
+	h := moving(t, 0)
+	before := liveBytes()
+	var out Effects
+	const sessions, answers = 50, 2000
+	for i := range sessions {
+		s := h.openSession(netip.AddrPortFrom(clientForTest.Addr(), uint16(1+i)), marshal.Nonce{byte(i), byte(i >> 8), 9})
+		floor := uint64(1)
+		for n := uint64(1); n <= 2*answers; n++ {
+			if n > answers {
+				floor = 2*n - 2*answers // it passes them bit by bit
+			}
+			m := &marshal.SetRequest{
+				RequestHeader: marshal.RequestHeader{Session: s.ID, Number: n}, WriteHeader: marshal.WriteHeader{Floor: min(floor, n)}, Key: "k",
+			}
+			out.Reset()
+			h.Step(0, Input{Kind: InputPacket, Packet: Packet{Src: Endpoint{Client: clientForTest}, Msg: m}}, &out)
+		}
+		if len(s.Answers) > 2 {
+			t.Fatalf("%d answers are left", len(s.Answers))
+		}
+	}
+	if grown := liveBytes() - before; grown > sessions*8<<10 {
+		t.Errorf("%d bytes for each of %d sessions that have an answer or two", grown/sessions, sessions)
+	}
+	runtime.KeepAlive(h)
+}
+
+func liveBytes() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -4,76 +4,114 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"net/netip"
 
+	"ironkv/delegation"
 	"ironkv/marshal"
 )
 
 // liveSession is a session with what is known of it while the process runs.
-// Live sessions form a list by when they were last used.
 type liveSession struct {
 	*Session
-	used       Time
-	client     netip.AddrPort // where it was opened from; zero after a restart
-	floor      uint64         // the highest floor seen
-	held       int            // requests of it that are held
-	requested  bool           // it carried a request in this process
-	prev, next *liveSession
+	origin *origin
+	used   Time
+	floor  uint64 // the highest floor seen
+	held   int    // requests of it that are held
+	most   int    // recorded answers at one time, since their map was made
+	// neighbors in the rings of all sessions and of the origin's.
+	neighbors [numRings]struct{ prev, next *liveSession }
 }
 
-// sessions are the live sessions: by id, by nonce, per client address, and in
-// the order of their last use (oldest first, in a ring around root).
+// A ringKind tells the rings that each session is in.
+type ringKind int
+
+const (
+	ofAll ringKind = iota
+	ofOrigin
+	numRings
+)
+
+// A sessionRing is sessions in the order of their last use, the oldest first.
+type sessionRing struct {
+	kind ringKind
+	root *liveSession
+}
+
+func newSessionRing(kind ringKind) sessionRing {
+	r := sessionRing{kind, &liveSession{}}
+	r.root.neighbors[kind].prev, r.root.neighbors[kind].next = r.root, r.root
+	return r
+}
+
+// first returns the session that was longest unused, after the one that comes
+// after s; nil where there is none.
+func (r sessionRing) first() *liveSession { return r.after(r.root) }
+
+func (r sessionRing) after(s *liveSession) *liveSession {
+	if next := s.neighbors[r.kind].next; next != r.root {
+		return next
+	}
+	return nil
+}
+
+func (r sessionRing) push(s *liveSession) {
+	last := r.root.neighbors[r.kind].prev
+	s.neighbors[r.kind].prev, s.neighbors[r.kind].next = last, r.root
+	last.neighbors[r.kind].next, r.root.neighbors[r.kind].prev = s, s
+}
+
+func (r sessionRing) remove(s *liveSession) {
+	n := s.neighbors[r.kind]
+	n.prev.neighbors[r.kind].next, n.next.neighbors[r.kind].prev = n.next, n.prev
+}
+
+// sessions are the live sessions: by id, by nonce, per client address, per origin,
+// and in the order of their last use.
 type sessions struct {
 	byID     map[marshal.SessionID]*liveSession
 	byNonce  map[marshal.Nonce]*liveSession
 	byClient map[netip.AddrPort]int
-	root     *liveSession
+	origins  origins
+	recent   sessionRing
 	answers  int // recorded answers over all sessions
 }
 
 func newSessions(state map[marshal.SessionID]*Session) sessions {
 	s := sessions{
 		byID: map[marshal.SessionID]*liveSession{}, byNonce: map[marshal.Nonce]*liveSession{},
-		byClient: map[netip.AddrPort]int{}, root: &liveSession{},
+		byClient: map[netip.AddrPort]int{}, origins: origins{byAddr: map[netip.Addr]*origin{}}, recent: newSessionRing(ofAll),
 	}
-	s.root.prev, s.root.next = s.root, s.root
 	bySerial := map[uint64]*Session{}
 	for _, v := range state {
 		bySerial[v.Serial] = v
 	}
 	for _, v := range sorted(bySerial) {
-		s.add(v, netip.AddrPort{}, 0)
+		s.add(v, 0)
 	}
 	return s
 }
 
-func (s *sessions) add(v *Session, client netip.AddrPort, now Time) *liveSession {
-	l := &liveSession{Session: v, client: client, floor: v.Floor, used: now}
+func (s *sessions) add(v *Session, now Time) *liveSession {
+	l := &liveSession{Session: v, floor: v.Floor, used: now}
 	s.byID[v.ID] = l
 	s.byNonce[v.Nonce] = l
-	if client.IsValid() {
-		s.byClient[client]++
-	}
+	s.byClient[v.Client]++
 	s.answers += len(v.Answers)
-	s.link(l)
+	s.recent.push(l)
+	s.origins.add(l)
 	return l
 }
 
 func (s *sessions) remove(l *liveSession) {
 	delete(s.byID, l.ID)
 	delete(s.byNonce, l.Nonce)
-	if l.client.IsValid() {
-		if s.byClient[l.client]--; s.byClient[l.client] == 0 {
-			delete(s.byClient, l.client)
-		}
+	if s.byClient[l.Client]--; s.byClient[l.Client] == 0 {
+		delete(s.byClient, l.Client)
 	}
 	s.answers -= len(l.Answers)
-	l.prev.next, l.next.prev = l.next, l.prev
-}
-
-func (s *sessions) link(l *liveSession) {
-	l.prev, l.next = s.root.prev, s.root
-	l.prev.next, l.next.prev = l, l
+	s.recent.remove(l)
+	s.origins.remove(l)
 }
 
 func (s *sessions) touch(l *liveSession, now Time) {
@@ -81,8 +119,16 @@ func (s *sessions) touch(l *liveSession, now Time) {
 		return // those used at one moment keep their order: it says nothing
 	}
 	l.used = now
-	l.prev.next, l.next.prev = l.next, l.prev
-	s.link(l)
+	for _, r := range [...]sessionRing{s.recent, l.origin.sessions} {
+		r.remove(l)
+		r.push(l)
+	}
+}
+
+// count notes that l has so many recorded answers more.
+func (s *sessions) count(l *liveSession, n int) {
+	s.answers += n
+	l.origin.answers += n
 }
 
 // hello answers with a cookie and keeps nothing.
@@ -130,10 +176,9 @@ func (h *Host) open(p Packet, m *marshal.Open) {
 	}
 	s := h.live.byNonce[m.Nonce]
 	if s == nil {
-		if len(h.live.byID) >= h.cfg.Limits.Sessions {
-			h.evictSession()
-		}
-		if len(h.live.byID) >= h.cfg.Limits.Sessions || h.live.byClient[p.Src.Client] >= h.cfg.Limits.SessionsPerClient {
+		l, total := h.cfg.Limits, len(h.live.byID)
+		if h.live.byClient[p.Src.Client] >= l.SessionsPerClient ||
+			crowded(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {
 			h.refuse(p.Src, marshal.RequestHeader{}, marshal.TooManySessions)
 			return
 		}
@@ -155,31 +200,13 @@ func (h *Host) openSession(client netip.AddrPort, nonce marshal.Nonce) *liveSess
 	s := &Session{SessionRecord: rec, Answers: map[uint64]marshal.Message{}}
 	h.state.Sessions[rec.ID] = s
 	h.store.OpenSession(rec)
-	return h.live.add(s, client, h.now)
+	return h.live.add(s, h.now)
 }
 
 func (h *Host) closeSession(s *liveSession) {
 	h.live.remove(s)
 	delete(h.state.Sessions, s.ID)
 	h.store.CloseSession(s.ID)
-}
-
-// evictSession makes room for another session by closing one that was opened
-// in this process and never used, if there is one among the oldest: whoever
-// opens sessions without end closes his own.
-func (h *Host) evictSession() {
-	const tries = 16
-	s := h.live.root.next
-	for range tries {
-		if s == h.live.root {
-			return
-		}
-		if !s.requested && s.client.IsValid() {
-			h.closeSession(s)
-			return
-		}
-		s = s.next
-	}
 }
 
 func (h *Host) closeRequest(_ Packet, m *marshal.CloseRequest) {
@@ -192,7 +219,7 @@ func (h *Host) closeRequest(_ Packet, m *marshal.CloseRequest) {
 // sessionsDeadline is when the session that was longest without a request
 // expires. Times count from the process's start: no deadline outlives it.
 func (h *Host) sessionsDeadline() Time {
-	if oldest := h.live.root.next; oldest != h.live.root {
+	if oldest := h.live.recent.first(); oldest != nil {
 		return oldest.used + h.cfg.Limits.SessionIdle
 	}
 	return never
@@ -200,7 +227,7 @@ func (h *Host) sessionsDeadline() Time {
 
 func (h *Host) expireSession() {
 	h.out.Action = ActExpire
-	h.closeSession(h.live.root.next)
+	h.closeSession(h.live.recent.first())
 }
 
 // session returns the session that a request names, or refuses the request. An
@@ -217,7 +244,6 @@ func (h *Host) session(p Packet, hd marshal.RequestHeader) *liveSession {
 		return nil
 	}
 	h.live.touch(s, h.now)
-	s.requested = true
 	return s
 }
 
@@ -244,7 +270,7 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 		return nil
 	// The number at the floor is never refused for the answers above it: they can
 	// only be forgotten once the floor passes it.
-	case hd.Number > s.floor && h.live.answers >= h.cfg.Limits.Answers && len(s.Answers) >= answersPerSession:
+	case hd.Number > s.floor && len(s.Answers) >= answersPerSession && crowded(s.origin.answers, h.live.answers, h.cfg.Limits.Answers):
 		h.refuse(p.Src, hd, marshal.Overloaded)
 		return nil
 	case h.holds.has(hd, true):
@@ -261,14 +287,45 @@ func (h *Host) answer(p Packet, s *liveSession, number uint64, m marshal.Message
 	for n := s.Floor; n < min(s.floor, s.Floor+uint64(h.cfg.Limits.Window)); n++ {
 		if _, ok := s.Answers[n]; ok {
 			delete(s.Answers, n)
-			h.live.answers--
+			h.live.count(s, -1)
 		}
 	}
+	if s.most >= 32 && len(s.Answers) <= s.most/4 {
+		// A map, and its clone, keeps the memory of the most that it ever held.
+		s.Answers, s.most = maps.Collect(maps.All(s.Answers)), 0
+	}
 	s.Floor = s.floor
-	s.Answers[number] = m
-	h.live.answers++
-	h.store.SetAnswer(s.ID, number, s.Floor, m)
+	kept := h.brief(m)
+	s.Answers[number] = kept
+	s.most = max(s.most, len(s.Answers))
+	h.live.count(s, 1)
+	h.store.SetAnswer(s.ID, number, s.Floor, kept)
 	h.send(p.Src, m)
+}
+
+// answerFrameBytes is how long an answer is at most beyond the keys in it.
+const answerFrameBytes = 64
+
+// brief returns what is recorded of an answer. A range of long keys is said only
+// once: it is a hint, which who asks again does without.
+func (h *Host) brief(m marshal.Message) marshal.Message {
+	if r, ok := m.(*marshal.Redirect); ok && h.long(r.Range) {
+		c := *r
+		c.Range = delegation.Range{}
+		return &c
+	}
+	if r, ok := m.(*marshal.OrderReply); ok && h.long(r.Range) {
+		c := *r
+		c.Range = delegation.Range{}
+		return &c
+	}
+	return m
+}
+
+func (h *Host) long(r delegation.Range) bool {
+	from, _ := r.From.Key()
+	until, _ := r.Until.Key()
+	return len(from)+len(until) > max(0, h.cfg.Limits.AnswerBytes-answerFrameBytes)
 }
 
 // refuse says that a request was not answered. It is not recorded and closes

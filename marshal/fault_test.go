@@ -55,7 +55,6 @@ func TestFaultsAreNamedWithMessageFieldAndPlace(t *testing.T) {
 		{"95 21" + id + "01 04 00", MalformedError{"SetReply", "result", 21, FaultOutOfRange}},
 		{"95 25" + id + "01 90 00", MalformedError{"MovesReply", "more", 22, FaultType}},
 		{"94 16" + id + "01 00", MalformedError{"StatusRequest", "padding", 21, FaultType}},
-		{"97 22" + id + "01 c0 c0 01 c0", MalformedError{"Redirect", "range", 21, FaultEmptyRange}},
 		{"98 23" + id + "01 c0 c0 00 00 92 c4016b 00", MalformedError{"ScanReply", "entries", 25, FaultFields}},
 		{"98 23" + id + "01 c0 c0 00 00 dc0003", MalformedError{"ScanReply", "entries", 25, FaultNotCanonical}},
 		{"98 23" + id + "01 c0 c0 00 00 dc00", MalformedError{"ScanReply", "entries", 25, FaultTruncated}},

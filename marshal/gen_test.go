@@ -106,7 +106,7 @@ var enumCounts = map[reflect.Type]uint64{
 
 // mayBeEmpty names the messages whose range may hold no key.
 var mayBeEmpty = map[string]bool{
-	"ScanRequest": true, "Shard": true, "ScanReply": true, "OrderReply": true, "MoveStatus": true,
+	"ScanRequest": true, "Shard": true, "ScanReply": true, "OrderReply": true, "Redirect": true, "MoveStatus": true,
 }
 
 // fill sets v, a part of the struct or list that is called in, at random.

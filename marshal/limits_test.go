@@ -147,6 +147,7 @@ func TestWhichRangesMayBeEmpty(t *testing.T) {
 			&ScanRequest{Range: r},
 			&ScanReply{Covered: r},
 			&OrderReply{Range: r},
+			&Redirect{Range: r},
 			&MovesReply{Moves: []MoveStatus{{Range: r}}},
 		} {
 			if got, err := Decode(Append(nil, m)); err != nil || !reflect.DeepEqual(got, m) {
@@ -155,7 +156,6 @@ func TestWhichRangesMayBeEmpty(t *testing.T) {
 		}
 		for _, m := range []Message{
 			&Single{Delegate: Delegate{Range: r}},
-			&Redirect{Range: r},
 			&Propose{Range: r},
 			&AuditReply{Owned: []delegation.Range{r}},
 			&AuditReply{InFlight: []InFlight{{Range: r}}},

@@ -242,7 +242,8 @@ type (
 		Version Version
 	}
 	// Redirect answers a request whose key this host does not own: the maximal
-	// range around it of one owner, as far as this host knows.
+	// range around it of one owner, as far as this host knows. Said again it may
+	// name the owner of the key alone: then the range is empty.
 	Redirect struct {
 		RequestHeader
 		Range delegation.Range
@@ -265,6 +266,7 @@ type (
 		Reason OrderReason
 		Move   MoveID // made, changed, or overlapping
 		// Range and Owner say who owns a part of the range that the host does not.
+		// Said again it may be without the range, which is then empty.
 		Range delegation.Range
 		Owner delegation.HostID
 	}

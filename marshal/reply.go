@@ -58,7 +58,7 @@ func (m *Redirect) write(b []byte) []byte {
 
 func (m *Redirect) read(r *reader) {
 	r.requestHeader(&m.RequestHeader)
-	m.Range = r.keys()
+	m.Range = r.span()
 	m.Owner = r.host("owner")
 	m.Hint = r.hint()
 }

@@ -101,7 +101,7 @@ func (h Host) onReceiving(p Packet) []Action {
 		r, _ := h.Map.lookup(m.Range.From)
 		return []Action{NextScanRequest{p, r.Intersect(m.Range)}}
 	case SetRequest:
-		return []Action{RepeatAnswer{p}, NextSetRequest{p, m.Floor}}
+		return []Action{RepeatAnswer{p}, NextSetRequest{Packet: p, Floor: m.Floor}}
 	case Shard:
 		out := []Action{RepeatAnswer{p}}
 		for reason := marshal.OrderAccepted; reason <= marshal.OverlapsMove; reason++ {

@@ -108,9 +108,14 @@ func mayAnswer(s Host, hd Header, w Write, floor uint64) []conjunct {
 
 // answered records the number's one answer, and sends it.
 func (h Host) answered(p Packet, hd Header, floor uint64, m Message) Outcome {
+	return h.answeredBriefly(p, hd, floor, m, m)
+}
+
+// answeredBriefly records kept for what is sent.
+func (h Host) answeredBriefly(p Packet, hd Header, floor uint64, kept, sent Message) Outcome {
 	session, _ := h.Session(hd.Session)
-	h.Sessions = h.Sessions.With(session.record(floor, hd.Number, m))
-	return Outcome{Host: h, Sent: h.toClient(p, m)}
+	h.Sessions = h.Sessions.With(session.record(floor, hd.Number, kept))
+	return Outcome{Host: h, Sent: h.toClient(p, sent)}
 }
 
 // NextSetRequest writes a key at its owner, or redirects; either is recorded.
@@ -119,6 +124,9 @@ func (h Host) answered(p Packet, hd Header, floor uint64, m Message) Outcome {
 type NextSetRequest struct {
 	Packet Packet
 	Floor  uint64
+	// Brief says that a redirect is recorded without its range, which is a hint:
+	// whom to ask is the answer.
+	Brief bool
 }
 
 // Name returns the paper's name.
@@ -131,7 +139,11 @@ func (a NextSetRequest) Take(s Host) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if r, owner := s.Map.Lookup(q.Key); owner != s.Me {
-		return s.answered(a.Packet, q.Header, a.Floor, Redirect{q.Header, r, owner}), nil
+		kept := Redirect{q.Header, r, owner}
+		if a.Brief {
+			kept.Range = delegation.Range{}
+		}
+		return s.answeredBriefly(a.Packet, q.Header, a.Floor, kept, Redirect{q.Header, r, owner}), nil
 	}
 	t, reply := s.set(q)
 	o := t.answered(a.Packet, q.Header, a.Floor, SetReply{q.Header, reply.Result, reply.Version})

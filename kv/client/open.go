@@ -177,8 +177,9 @@ func (e *engine) lose(now time.Duration, s *session) {
 // then: it has lost nothing, and session ids are never reused, so no late copy
 // finds the session again. And the refusal came within half the idle time of the
 // write's first transmission: a copy that had been executed would have found the
-// session alive and kept it so for the whole idle time, and only an idle session
-// is forgotten (the client closes none that has writes on their way). Then it is
+// session alive, and one that has answered a write is forgotten only when it was idle
+// for three quarters of that time, however many others want its place (the client
+// closes none that has writes on their way). Then it is
 // written again under the same operation id. Otherwise nobody can tell.
 func (e *engine) resume(now time.Duration, o *op) {
 	o.state = opNew

@@ -132,15 +132,19 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 		e.giveUp(now, o, cause)
 		return
 	}
-	if m.Range.Contains(o.routeKey()) {
+	o.refusals = 0
+	known := m.Range.Contains(o.routeKey())
+	if known {
 		e.route.learn(now, m.Range, m.Owner, m.Hint)
 	}
-	o.refusals = 0
-	if o.redirects > directRedirects || m.Owner == from {
+	switch {
+	case o.redirects > directRedirects || m.Owner == from:
 		e.pause(now, o, o.redirects-directRedirects)
-		return
+	case known:
+		e.place(now, o)
+	default: // a repeated redirect may be without its range
+		e.placeAt(now, o, e.host(m.Owner))
 	}
-	e.place(now, o)
 }
 
 // refused notes that a host could not answer. It closes no number: the same one

@@ -7,12 +7,15 @@ import (
 )
 
 // A loader builds a state from records, for both stores alike. Records come in
-// any order, but a peer's delegates in the order of their numbers.
+// any order, but a peer's delegates in the order of their numbers, and a session's
+// answers together and after it.
 type loader struct {
 	state   *kv.State
 	peers   map[delegation.HostID]kv.PeerRecord
 	unacked map[delegation.HostID][]*marshal.Delegate
-	answers map[marshal.SessionID][]answer
+	// answers are those of the session answered that have been loaded.
+	answered marshal.SessionID
+	answers  []answer
 }
 
 func newLoader(id kv.Identity, c kv.Counters, owners *delegation.Map) *loader {
@@ -25,7 +28,6 @@ func newLoader(id kv.Identity, c kv.Counters, owners *delegation.Map) *loader {
 		},
 		peers:   map[delegation.HostID]kv.PeerRecord{},
 		unacked: map[delegation.HostID][]*marshal.Delegate{},
-		answers: map[marshal.SessionID][]answer{},
 	}
 }
 
@@ -39,30 +41,38 @@ func (l *loader) session(s kv.SessionRecord) {
 	l.state.Sessions[s.ID] = &kv.Session{SessionRecord: s, Answers: map[uint64]marshal.Message{}}
 }
 
-func (l *loader) answer(id marshal.SessionID, a answer) { l.answers[id] = append(l.answers[id], a) }
-
-func (l *loader) move(m kv.Move) { l.state.Moves[m.Number] = &m }
-
-// finish puts delegates to their peers and answers to their sessions. A
-// session's floor is the highest that an answer of it carries; answers below it
-// are left out. An answer without a session was overtaken by its closing.
-func (l *loader) finish() *kv.State {
-	for id, p := range l.peers {
-		l.state.Peers[id] = kv.RestorePeer(p, l.unacked[id])
+func (l *loader) answer(id marshal.SessionID, a answer) {
+	if id != l.answered {
+		l.settle()
+		l.answered = id
 	}
-	for id, list := range l.answers {
-		s, ok := l.state.Sessions[id]
-		if !ok {
-			continue
-		}
-		for _, a := range list {
+	l.answers = append(l.answers, a)
+}
+
+// settle puts the answers that were collected to their session, whose floor is the
+// highest that one of them carries; those below it, which may be most, are left out.
+// Answers without a session were overtaken by its closing.
+func (l *loader) settle() {
+	if s := l.state.Sessions[l.answered]; s != nil {
+		for _, a := range l.answers {
 			s.Floor = max(s.Floor, a.floor)
 		}
-		for _, a := range list {
+		for _, a := range l.answers {
 			if a.number >= s.Floor {
 				s.Answers[a.number] = a.message
 			}
 		}
 	}
+	l.answers = l.answers[:0]
+}
+
+func (l *loader) move(m kv.Move) { l.state.Moves[m.Number] = &m }
+
+// finish puts delegates to their peers.
+func (l *loader) finish() *kv.State {
+	for id, p := range l.peers {
+		l.state.Peers[id] = kv.RestorePeer(p, l.unacked[id])
+	}
+	l.settle()
 	return l.state
 }

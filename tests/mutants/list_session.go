@@ -20,7 +20,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "floor-not-persisted", file: "kv/session.go",
-		before: "h.store.SetAnswer(s.ID, number, s.Floor, m)", after: "h.store.SetAnswer(s.ID, number, 0, m)",
+		before: "h.store.SetAnswer(s.ID, number, s.Floor, kept)", after: "h.store.SetAnswer(s.ID, number, 0, kept)",
 		breaks: "the floor survives a crash",
 	},
 	{
@@ -30,12 +30,12 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "answer-not-persisted", file: "kv/session.go",
-		before: "	h.store.SetAnswer(s.ID, number, s.Floor, m)\n", after: "",
+		before: "	h.store.SetAnswer(s.ID, number, s.Floor, kept)\n", after: "",
 		breaks: "so it is when the host crashes between two copies",
 	},
 	{
 		name: "answer-not-recorded", file: "kv/session.go",
-		before: "	s.Answers[number] = m\n", after: "",
+		before: "	s.Answers[number] = kept\n", after: "",
 		breaks: "an answer is recorded before it is sent",
 	},
 	{
@@ -56,7 +56,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "floor-write-refused", file: "kv/session.go",
-		before: "case hd.Number > s.floor && h.live.answers", after: "case h.live.answers",
+		before: "case hd.Number > s.floor && len(s.Answers)", after: "case len(s.Answers)",
 		breaks: "the number at the floor is always taken, else nothing ever is again", by: "./kv",
 	},
 	{
@@ -105,17 +105,62 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "sessions-unbounded", file: "kv/session.go",
-		before: "if len(h.live.byID) >= h.cfg.Limits.Sessions || h.live.byClient", after: "if h.live.byClient",
+		before: "crowded(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {", after: "total < 0 {",
 		breaks: "the bound of sessions", by: "./kv",
 	},
 	{
-		name: "used-session-evicted", file: "kv/session.go",
-		before: "if !s.requested && s.client.IsValid() {", after: "if s.client.IsValid() {",
-		breaks: "a session that carried a request makes no room for another", by: "./kv",
+		name: "used-session-spared", file: "kv/origin.go",
+		before: "		if h.outstanding(s) {\n", after: "		if false {\n",
+		breaks: "a session whose client may still rely on it makes no room for another", by: "./kv",
+	},
+	{
+		name: "answered-session-spared-early", file: "kv/origin.go",
+		before: "h.cfg.Limits.SessionIdle/4*3", after: "h.cfg.Limits.SessionIdle/4",
+		breaks: "an unknown session within half of its time means that a write was not executed", by: "./kv",
+	},
+	{
+		name: "holding-session-spared", file: "kv/origin.go",
+		before: "return s.held > 0 || len", after: "return len",
+		breaks: "a session with a held request makes no room for another", by: "./kv",
+	},
+	{
+		name: "origin-takes-all-sessions", file: "kv/origin.go",
+		before: "return own >= originShare*(limit-total) }", after: "return total >= limit }",
+		breaks: "no origin leaves nothing to others", by: "./kv",
+	},
+	{
+		name: "origin-takes-all-answers", file: "kv/session.go",
+		before: "crowded(s.origin.answers, h.live.answers, ", after: "crowded(0, h.live.answers, ",
+		breaks: "who leaves answers unconfirmed takes no others' places", by: "./kv",
+	},
+	{
+		name: "origin-is-an-address", file: "kv/origin.go",
+		before: "WithZone(\"\"), 64\n", after: "WithZone(\"\"), 128\n",
+		breaks: "all addresses of a /64 are one origin's", by: "./kv",
+	},
+	{
+		name: "greediest-origin-spared", file: "kv/origin.go",
+		before: "own == nil || greediest.count > own.count", after: "own == nil",
+		breaks: "the greediest origin makes room", by: "./kv",
+	},
+	{
+		name: "origin-forgets-use", file: "kv/session.go",
+		before: "[...]sessionRing{s.recent, l.origin.sessions}", after: "[...]sessionRing{s.recent}",
+		breaks: "of an origin's sessions the one that was longest unused makes room", by: "./kv",
+	},
+	{
+		name: "forgotten-answers-stay", file: "kv/session.go",
+		before: "if s.most >= 32 && len", after: "if s.most >= 1<<20 && len",
+		breaks: "a session takes no memory for answers that it forgot", by: "./kv",
+	},
+	{
+		name: "answer-recorded-whole", file: "kv/session.go",
+		before: "	kept := h.brief(m)\n", after: "	kept := m\n",
+		breaks: "the bound of a recorded answer's length", by: "./kv",
 	},
 	{
 		name: "session-expires-in-use", file: "kv/session.go",
-		before: "	h.live.touch(s, h.now)\n	s.requested = true\n", after: "	s.requested = true\n",
+		before: "	h.live.touch(s, h.now)\n	return s\n", after: "	return s\n",
 		breaks: "a session expires when it was not used for its idle time", by: "./kv",
 	},
 	{

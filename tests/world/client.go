@@ -305,12 +305,14 @@ func (c *Client) answered(p kv.Packet, hd marshal.RequestHeader, writes bool, m 
 
 // redirected learns the range's owner and asks there, in that host's own session.
 func (c *Client) redirected(p kv.Packet, m *marshal.Redirect) []kv.Packet {
-	o := c.find(p, m.RequestHeader, func(o *Op) bool { return m.Range.Contains(o.point()) })
+	o := c.find(p, m.RequestHeader, func(o *Op) bool { return m.Range.Empty() || m.Range.Contains(o.point()) })
 	if o == nil || o.Kind >= OpShard {
 		return nil
 	}
-	if err := c.Owners.Assign(m.Range, m.Owner); err != nil {
-		return nil
+	if !m.Range.Empty() { // a repeated redirect may be without its range
+		if err := c.Owners.Assign(m.Range, m.Owner); err != nil {
+			return nil
+		}
 	}
 	o.host, o.hint, o.sent = m.Owner, m.Hint, false
 	return c.try(o)

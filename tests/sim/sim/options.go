@@ -135,6 +135,9 @@ func drawLimits(rng *rand.Rand, size Size) kv.Limits {
 		Cuts: 2, CutTime: kv.Second, PageEntries: pick(rng, 1, 2, 100), CountEntries: pick(rng, 2, 100), PageBytes: pick(rng, 100, 100_000),
 		ReserveBytes: reserveBytes,
 	}
+	if l.Answers == 8 {
+		l.AnswerBytes = 1 // what is said again names no range
+	}
 	if size == Big {
 		l.ChunkBytes = pick(rng, 400, 2000, 10_000)
 		l.InFlightBytes = 4 * l.ChunkBytes
