@@ -35,8 +35,9 @@ type compareFlags struct {
 	runs             int
 	duration, warmup time.Duration
 	kvd, peer        string
-	format, plotDir  string
+	ioThreads        int
 	full             bool
+	output
 }
 
 // sectionNames are the parts of a comparison, in their order.
@@ -89,8 +90,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.warmup, "warmup", compareWarmup, "before each run")
 	flags.StringVar(&f.kvd, "kvd", "", "the `PATH` of kvd; left out: beside kvbench, on PATH, or a host within this process")
 	flags.StringVar(&f.peer, "peer-bin", "", "the `PATH` of redis-server or valkey-server; left out: on PATH")
-	flags.StringVar(&f.format, "format", "text", "print tables as text or markdown")
-	flags.StringVar(&f.plotDir, "plot", "", "draw throughput against goroutines into `DIR`, as SVG")
+	flags.IntVar(&f.ioThreads, "io-threads", 0, "the peer's `N` threads for its sockets; 0: whichever is faster, one or as many as there are cores")
+	f.output.add(flags, "throughput against goroutines")
 }
 
 func (f *compareFlags) check() error {
@@ -131,12 +132,12 @@ func (f *compareFlags) check() error {
 		}
 	}
 	switch {
-	case f.format != "text" && f.format != "markdown":
-		return fmt.Errorf("--format %q: one of text, markdown", f.format)
+	case f.ioThreads < 0:
+		return errors.New("--io-threads: 0 or more")
 	case f.runs < 1 || f.duration <= 0 || f.warmup < 0:
 		return errors.New("--runs and --duration must be above 0, --warmup not below")
 	}
-	return nil
+	return f.output.check()
 }
 
 // A compareReport is the JSON of compare.
@@ -146,6 +147,7 @@ type compareReport struct {
 	Runs     int               `json:"runs"`
 	Duration float64           `json:"seconds_per_run"`
 	Servers  map[string]string `json:"servers"`
+	Peer     string            `json:"peer,omitempty"` // its settings, and how they were found
 	Cases    []*comparison     `json:"cases"`
 	Space    []spaceResult     `json:"space,omitempty"`
 	Skipped  []string          `json:"skipped,omitempty"`
@@ -154,6 +156,11 @@ type compareReport struct {
 func (a *app) compare(ctx context.Context, f *compareFlags) error {
 	report := &compareReport{
 		Machine: machine(), Started: time.Now().UTC(), Runs: f.runs, Duration: f.duration.Seconds(), Servers: map[string]string{},
+	}
+	if slices.ContainsFunc(f.systems, func(s string) bool { return serverOf(s) == "redis" }) {
+		if err := a.chooseIOThreads(ctx, f, report); err != nil {
+			return fmt.Errorf("the peer's settings: %w", err)
+		}
 	}
 	cases := f.cases(report)
 	total := 0
@@ -182,7 +189,7 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 		}
 	}
 	end()
-	return a.publish(report, f.format, f.plotDir)
+	return a.publish(report, f.output)
 }
 
 // compareSection starts the servers that the cases need, and measures the cases.

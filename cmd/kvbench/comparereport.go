@@ -38,6 +38,9 @@ func (r *compareReport) text(markdown bool) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Servers)) {
 		fmt.Fprintf(w, "- %s: %s\n", name, r.Servers[name])
 	}
+	if r.Peer != "" {
+		fmt.Fprintf(w, "- the peer: %s\n", r.Peer)
+	}
 	for _, s := range r.Skipped {
 		fmt.Fprintf(w, "- not measured: %s\n", s)
 	}

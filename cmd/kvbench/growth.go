@@ -42,8 +42,7 @@ type growthFlags struct {
 	maxBoundaries int
 	maxHosts      int
 	duration      time.Duration
-	format        string
-	plotDir       string
+	output
 }
 
 func (a *app) growthCommand() *cobra.Command {
@@ -75,8 +74,7 @@ func (a *app) growthCommand() *cobra.Command {
 	flags.IntVar(&f.maxBoundaries, "max-boundaries", growthMaxBoundaries, "the greatest `N`umber of boundaries")
 	flags.IntVar(&f.maxHosts, "max-hosts", growthMaxHosts, "the greatest `N`umber of simulated hosts")
 	flags.DurationVar(&f.duration, "duration", growthDuration, "of one run")
-	flags.StringVar(&f.format, "format", "text", "print tables as text or markdown")
-	flags.StringVar(&f.plotDir, "plot", "", "draw each section into `DIR`, as SVG")
+	f.add(flags, "each section")
 	return cmd
 }
 
@@ -93,10 +91,8 @@ func (f *growthFlags) check() error {
 		return fmt.Errorf("--max-hosts: 1 to %d", growthMaxHosts)
 	case f.maxKeys < 1 || f.maxBoundaries < 1 || f.duration <= 0:
 		return errors.New("--max-keys, --max-boundaries and --duration must be above 0")
-	case f.format != "text" && f.format != "markdown":
-		return fmt.Errorf("--format %q: one of text, markdown", f.format)
 	}
-	return nil
+	return f.output.check()
 }
 
 // A growthPoint is what was measured at one size; a value of 0 was not.
@@ -128,7 +124,7 @@ func (a *app) growth(ctx context.Context, f *growthFlags) error {
 		}
 		report.Series = append(report.Series, s)
 	}
-	return a.publish(report, f.format, f.plotDir)
+	return a.publish(report, f.output)
 }
 
 func (a *app) growthSection(ctx context.Context, f *growthFlags, section string) (*growthSeries, error) {

@@ -94,11 +94,11 @@ func TestCompare(t *testing.T) {
 	}
 	dir := t.TempDir()
 	quick := []string{"--values", "10", "--clients", "1,2", "--runs", "2", "--duration", "10ms", "--warmup", "1ms"}
-	code, out, errOut := kvbench(t, append([]string{"compare", "--sections", "memory,durable", "--format", "markdown", "--plot", dir}, quick...)...)
+	code, out, errOut := kvbench(t, append([]string{"compare", "--sections", "memory,durable", "--format", "markdown", "--goals", "--plot", dir}, quick...)...)
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s", code, errOut)
 	}
-	for _, part := range []string{"| operation |", "| get | 10 | 1000 | 2 |", "× rueidis", "× echo", "appendfsync always", "median (least–greatest)"} {
+	for _, part := range []string{"| operation |", "| get | 10 | 1000 | 2 |", "× rueidis", "× echo", "appendfsync always", "median (least–greatest)", "the peer: io-threads", "| what | goal |"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the report has no %q:\n%s", part, out)
 		}
@@ -109,7 +109,7 @@ func TestCompare(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "memory-get-10-1000-uniform.svg")); err != nil {
 		t.Error(err)
 	}
-	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "--systems", "ironkv,rueidis", "-o", "json"}, quick...)...)
+	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "--systems", "ironkv,rueidis", "--io-threads", "2", "-o", "json"}, quick...)...)
 	var report compareReport
 	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Cases) != 2 || len(report.Cases[0].Runs[sysRueidis]) != 2 || len(report.Cases[0].Runs) != 2 {
 		t.Errorf("exit code %d, %v\n%s\n%s", code, err, out, errOut)
@@ -184,6 +184,7 @@ func TestUsage(t *testing.T) {
 		{"compare", "--values", "-1"},
 		{"compare", "--systems", "nonsense"},
 		{"compare", "--systems", "echo"},
+		{"compare", "--io-threads", "-1"},
 	} {
 		if code, out, errOut := kvbench(t, args...); code != exitUsage || out != "" || !strings.Contains(errOut, "--help") {
 			t.Errorf("kvbench %q: exit code %d, want %d\n%s%s", args, code, exitUsage, out, errOut)

@@ -44,9 +44,8 @@ type moveFlags struct {
 	peers        bool
 	onlyPeers    bool
 	peer         string
-	format       string
-	plotDir      string
 	profile      string
+	output
 
 	bytesPerSecond uint64
 	parsed         []shape
@@ -114,8 +113,7 @@ func (f *moveFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.peers, "peer", false, "measure Redis or Valkey too")
 	flags.BoolVar(&f.onlyPeers, "only-peer", false, "measure Redis or Valkey only")
 	flags.StringVar(&f.peer, "peer-bin", "", "the `PATH` of redis-server or valkey-server; left out: on PATH")
-	flags.StringVar(&f.format, "format", "text", "print tables as text or markdown")
-	flags.StringVar(&f.plotDir, "plot", "", "draw throughput and latency over time into `DIR`, as SVG")
+	f.output.add(flags, "throughput and latency over time")
 	flags.StringVar(&f.profile, "profile", "", "write CPU profiles of this program and of the hosts that it starts, from the first move to the last, into `DIR`")
 }
 
@@ -147,12 +145,10 @@ func (f *moveFlags) check(cmd *cobra.Command) error {
 		return errors.New("--load-limit: 0 or more operations per second")
 	case f.moves < 1 || f.around <= 0:
 		return errors.New("--moves and --around must be above 0")
-	case f.format != "text" && f.format != "markdown":
-		return fmt.Errorf("--format %q: one of text, markdown", f.format)
 	case len(f.addrs) > 0 && (cmd.Flags().Changed("hosts") || f.plan.disk || f.memory || f.plan.kvd != ""):
 		return errors.New("--addr names a cluster that runs: leave out --hosts, --memory, --disk and --kvd")
 	}
-	return nil
+	return f.output.check()
 }
 
 func parseRate(s string) (uint64, error) {
@@ -199,5 +195,5 @@ func (a *app) moveShards(ctx context.Context, f *moveFlags) error {
 			a.progressf("%s", r.summary())
 		}
 	}
-	return a.publish(report, f.format, f.plotDir)
+	return a.publish(report, f.output)
 }

@@ -43,7 +43,7 @@ func (a *app) moveRedis(ctx context.Context, f *moveFlags, s shape) (r *moveResu
 	r = &moveResult{System: filepath.Base(f.peer), Shape: s, Rate: "-"}
 	move := c.reshard(f.peer)
 	if c.movesAtomically(ctx) {
-		move = c.migrateSlots
+		move, r.atomic = c.migrateSlots, true
 		r.Servers = servers.note + "; CLUSTER MIGRATESLOTS"
 	} else {
 		r.Servers = fmt.Sprintf("%s; redis-cli --cluster reshard, %d keys per MIGRATE", servers.note, reshardPipeline)

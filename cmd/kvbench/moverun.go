@@ -40,6 +40,7 @@ type moveResult struct {
 	// the most that was seen from then to the last, in bytes; 0 where it is not told.
 	Resident     uint64 `json:"resident_bytes,omitempty"`
 	MostResident uint64 `json:"most_resident_bytes,omitempty"`
+	atomic       bool   // a peer's, of all slots at once
 }
 
 // grew is MostResident as a multiple of Resident, 0 where that is not told.

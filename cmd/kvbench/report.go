@@ -13,6 +13,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/pflag"
 )
 
 // machine describes where this runs, for the report.
@@ -46,23 +47,47 @@ func (a *app) printSingle(r singleReport) error {
 // A report is what compare, move and growth end with.
 type report interface {
 	text(markdown bool) string
+	goals() []goal
 	plot(dir string) error
 }
 
-// publish draws a report into plotDir, unless that is "", and prints it.
-func (a *app) publish(r report, format, plotDir string) error {
-	if plotDir != "" {
-		if err := os.MkdirAll(plotDir, 0o755); err != nil {
+// An output says how a report is published.
+type output struct {
+	format, plotDir string
+	goals           bool
+}
+
+func (o *output) add(flags *pflag.FlagSet, drawn string) {
+	flags.StringVar(&o.format, "format", "text", "print tables as text or markdown")
+	flags.StringVar(&o.plotDir, "plot", "", "draw "+drawn+" into `DIR`, as SVG")
+	flags.BoolVar(&o.goals, "goals", false, "print behind the tables which of the project's goals are reached, as far as they were measured")
+}
+
+func (o *output) check() error {
+	if o.format != "text" && o.format != "markdown" {
+		return fmt.Errorf("--format %q: one of text, markdown", o.format)
+	}
+	return nil
+}
+
+// publish draws a report, if it is to be drawn, and prints it.
+func (a *app) publish(r report, o output) error {
+	if o.plotDir != "" {
+		if err := os.MkdirAll(o.plotDir, 0o755); err != nil {
 			return err
 		}
-		if err := r.plot(plotDir); err != nil {
+		if err := r.plot(o.plotDir); err != nil {
 			return err
 		}
 	}
 	if a.json {
 		return a.printJSON(r)
 	}
-	_, err := io.WriteString(a.out, r.text(format == "markdown"))
+	text := r.text(o.format == "markdown")
+	if o.goals {
+		text += "\n" + goalsText(r.goals(), o.format == "markdown")
+	}
+	_, err := io.WriteString(a.out, text)
 	return err
 }
 

@@ -18,6 +18,8 @@ type redisPlan struct {
 	durable bool   // appendfsync always; else nothing is kept
 	cluster bool
 	nodes   int
+	// ioThreads is how many threads read and write its sockets; 0 or 1: its only one.
+	ioThreads int
 }
 
 // findRedis looks for a peer's server.
@@ -60,6 +62,9 @@ func (s *servers) startNodes(ctx context.Context, plan redisPlan) error {
 		args := []string{
 			"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no",
 			"--dir", s.dir, "--dbfilename", fmt.Sprintf("dump%d.rdb", i), "--maxclients", "20000",
+		}
+		if plan.ioThreads > 1 {
+			args = append(args, "--io-threads", fmt.Sprint(plan.ioThreads), "--io-threads-do-reads", "yes")
 		}
 		if plan.durable {
 			args = append(args, "--appendonly", "yes", "--appendfsync", "always", "--appenddirname", fmt.Sprintf("aof%d", i))

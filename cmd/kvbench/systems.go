@@ -63,7 +63,7 @@ func startSystems(ctx context.Context, f *compareFlags, section string, names []
 		case sysEcho:
 			started, err = startEcho(ctx, values)
 		default:
-			started, err = startRedis(ctx, redisPlan{binary: f.peer, durable: durable, nodes: 1})
+			started, err = startRedis(ctx, redisPlan{binary: f.peer, durable: durable, nodes: 1, ioThreads: f.ioThreads})
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.stop())
