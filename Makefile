@@ -16,6 +16,9 @@ LONG     ?= 5s
 # CI takes a third of the mutants, another one with each commit.
 THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)
 
+# CI may mount file systems; were it not so, chaos would go without full disks.
+DISKS    := $(if $(CI),-require-disks)
+
 .DEFAULT_GOAL := help
 .PHONY: help build programs test lint demo sim explore explore-deep mutants chaos kills soak hostile ci bench profile fuzz
 
@@ -49,8 +52,8 @@ explore: programs ## every behaviour of small clusters: the scopes that the test
 explore-deep: programs ## every behaviour of larger ones, and of P by itself (minutes, 14 GB)
 	$(BIN)/explore -deep
 
-chaos: build programs ## real processes behind a bad network, killed and stopped: DURATION, SEED
-	$(BIN)/chaos -bin $(BIN) -duration $(DURATION) -seed $(SEED)
+chaos: programs ## real processes behind a bad network, on bad disks, killed and stopped: DURATION, SEED
+	$(BIN)/chaos -duration $(DURATION) -seed $(SEED) $(DISKS)
 
 mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
 	$(BIN)/mutants -part $(PART)
@@ -58,12 +61,12 @@ mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n
 kills: build programs ## a thousand SIGKILLs while ranges move: KILLS, SEED
 	$(BIN)/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)
 
-soak: build programs ## hours of faults on one cluster whose data grow and shrink: DURATION, SEED
-	$(BIN)/chaos -bin $(BIN) -soak -duration $(DURATION) -seed $(SEED)
+soak: programs ## hours of faults on one cluster whose data grow and shrink: DURATION, SEED
+	$(BIN)/chaos -soak -duration $(DURATION) -seed $(SEED)
 
 ci: lint test sim demo ## exactly what CI runs
 	$(MAKE) mutants PART=$(THIRD)
-	$(MAKE) chaos DURATION=5m
+	for seed in 1 2 3 4 5; do $(MAKE) chaos DURATION=1m SEED=$$seed || exit 1; done
 
 hostile: ## floods and overload for longer, with the ratios of speeds that they leave: LONG for each part
 	go test -count 1 -v -timeout 30m -run 'Flood|Overload|OpenLoop' ./tests/hostile -long $(LONG)

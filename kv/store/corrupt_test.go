@@ -14,6 +14,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"ironkv/tests/faultfs"
 )
 
 // How the writing of a directory ended: in order, by a kill, or by a kill while a
@@ -39,7 +41,7 @@ func makeWreck(t *testing.T, end string, batches int, memTableBytes uint64) wrec
 	t.Helper()
 	var hold atomic.Bool
 	fs, held := vfs.NewCrashableMem(), make(chan struct{})
-	opts := testOptions(injectInto(fs, func(op errorfs.Op) error {
+	opts := testOptions(faultfs.Inject(fs, func(op errorfs.Op) error {
 		if hold.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
 			<-held
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"ironkv/tests/faultfs"
 )
 
 // A crash is the disk as a power failure leaves it, and what has to be on it:
@@ -83,7 +85,7 @@ func TestCrashAtFileOperations(t *testing.T) {
 		var durable, committed atomic.Int64
 		rng := rand.New(rand.NewPCG(seed, 5))
 		fs := vfs.NewCrashableMem()
-		hooked := injectInto(fs, func(op errorfs.Op) error {
+		hooked := faultfs.Inject(fs, func(op errorfs.Op) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && rng.IntN(2) == 0 && len(crashes) < 150 {
@@ -176,7 +178,7 @@ func crashesWhileOpening(t *testing.T, fs *vfs.MemFS, want string, rng *rand.Ran
 	t.Helper()
 	var mu sync.Mutex // guards crashes and rng: Pebble has many goroutines
 	opening := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
-	openAs(t, injectInto(opening, func(op errorfs.Op) error {
+	openAs(t, faultfs.Inject(opening, func(op errorfs.Op) error {
 		mu.Lock()
 		defer mu.Unlock()
 		n := 0

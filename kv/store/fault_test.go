@@ -15,6 +15,7 @@ import (
 
 	"ironkv/kv"
 	"ironkv/marshal"
+	"ironkv/tests/faultfs"
 )
 
 // mustFail checks that a commit and all later ones fail with want, though the
@@ -45,7 +46,7 @@ func TestFailedSyncSticks(t *testing.T) {
 		fs := vfs.NewMem()
 		var armed, reused atomic.Bool
 		var after atomic.Int64
-		hooked := injectInto(fs, func(op errorfs.Op) error {
+		hooked := faultfs.Inject(fs, func(op errorfs.Op) error {
 			if !isLog(op.Path) {
 				return nil
 			}
@@ -98,7 +99,7 @@ func TestEveryFailureIsClean(t *testing.T) {
 			var armed atomic.Bool
 			var countdown atomic.Int64
 			countdown.Store(int64(1 + 5*skip))
-			s := openTest(t, injectInto(fs, func(op errorfs.Op) error {
+			s := openTest(t, faultfs.Inject(fs, func(op errorfs.Op) error {
 				if op.Kind == kind && armed.Load() && countdown.Add(-1) == 0 {
 					return syscall.EIO
 				}
@@ -158,7 +159,7 @@ func commitOnly(t *testing.T, d *driver, s Store) (Pending, error) {
 func TestDiskFull(t *testing.T) {
 	fs := vfs.NewMem()
 	var full, relief atomic.Bool
-	hooked := injectInto(fs, func(op errorfs.Op) error {
+	hooked := faultfs.Inject(fs, func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpRemove && strings.HasSuffix(op.Path, ballastFile) && full.Load() {
 			relief.Store(true)
 		}
@@ -353,7 +354,7 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	full := injectInto(crashed.CrashClone(vfs.CrashCloneCfg{}), func(op errorfs.Op) error {
+	full := faultfs.Inject(crashed.CrashClone(vfs.CrashCloneCfg{}), func(op errorfs.Op) error {
 		if strings.HasSuffix(op.Path, ".sst") && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
 			return syscall.ENOSPC
 		}

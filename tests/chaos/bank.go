@@ -45,9 +45,15 @@ func accountName(i int) string { return fmt.Sprintf("bank/%d", i) }
 
 // open makes the accounts.
 func (bank) open(ctx context.Context, db *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, restTime)
+	defer cancel()
 	for i := range accounts {
-		if err := put(ctx, db, i, &account{Balance: opening}, 0); err != nil {
-			return stuckf("with every host up and no fault at all, a write fails: %v", err)
+		err := put(ctx, db, i, &account{Balance: opening}, 0)
+		for err != nil && !errors.Is(err, client.ErrConditionFailed) { // as it does where one was executed
+			if !wait(ctx, 100*time.Millisecond) {
+				return stuckf("with every host up and no fault at all, a write fails: %v", err)
+			}
+			err = put(ctx, db, i, &account{Balance: opening}, 0)
 		}
 	}
 	return nil

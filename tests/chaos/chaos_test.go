@@ -131,7 +131,7 @@ func TestPlans(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(50) {
 		draw := func() []fault {
-			return drawPlan(rand.New(rand.NewPCG(seed, 0)), 4, 8*time.Second, options{}.allowed())
+			return drawPlan(rand.New(rand.NewPCG(seed, 0)), 4, 8*time.Second, (&cluster{options: options{slowDisks: true}}).allowed(kindKill, kindStop, kindKillAll))
 		}
 		plan := draw()
 		if !reflect.DeepEqual(plan, draw()) {
@@ -144,7 +144,7 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range append([]string{kindKill, kindStop, kindKillAll}, networkKinds...) {
+	for _, kind := range append([]string{kindKill, kindStop, kindKillAll, kindSlowDisk}, networkKinds...) {
 		if !seen[kind] {
 			t.Errorf("no seed draws %q", kind)
 		}

@@ -18,8 +18,9 @@ import (
 const (
 	// clientCount is how many clients the workers share.
 	clientCount = 3
-	// startTime is how long a cluster may take to serve for the first time.
-	startTime = time.Minute
+	// restTime is how long anything may take once everything is healed: what has
+	// not come by then never comes, also on a machine that does much else.
+	restTime = 5 * time.Minute
 	// graceTime is how long the workers go on after everything is healed.
 	graceTime = 300 * time.Millisecond
 )
@@ -93,11 +94,7 @@ func (c *cluster) live(ctx context.Context) (err error) {
 // struck is rounds of faults of all kinds.
 func (c *cluster) struck(ctx context.Context) error {
 	for round := range c.rounds {
-		allow := c.allowed()
-		if c.nemesis.disk != nil {
-			allow.processes = append(allow.processes, kindDisk)
-		}
-		plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, allow)
+		plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed(kindKill, kindKill, kindStop, kindKillAll))
 		c.say("cluster %d, round %d of %d:", c.number, round+1, c.rounds)
 		printPlan(c.out, plan)
 		if err := c.round(ctx, round, func() { c.nemesis.strike(ctx, plan, c.length) }); err != nil {
@@ -105,6 +102,18 @@ func (c *cluster) struck(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// allowed are the faults of this cluster: these to processes, all to the network,
+// and those to disks that can be had.
+func (c *cluster) allowed(processes ...string) allowed {
+	if c.slowDisks {
+		processes = append(processes, kindSlowDisk)
+	}
+	if c.nemesis.disk != nil {
+		processes = append(processes, kindFullDisk)
+	}
+	return allowed{processes: processes, network: networkKinds}
 }
 
 // start starts hosts and clients.
@@ -120,11 +129,9 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	}
 	c.nemesis = nemesis{hosts: newHosts(c.kvd, c.dir, r, c.fail, args...), relay: r, score: c.score, fail: c.fail}
 	if c.soak {
-		if err := c.profiles(); err != nil {
-			return err
-		}
+		c.profiles()
 	}
-	if id := 1 + c.rng.IntN(hosts); c.rng.IntN(2) == 0 && c.kills == 0 && !c.soak {
+	if id := 1 + c.rng.IntN(hosts); c.soak || c.rng.IntN(2) == 0 && c.kills == 0 {
 		if err := c.smallDisk(id); err != nil {
 			return err
 		}
@@ -137,7 +144,7 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 		addresses = append(addresses, r.address(i+1).String())
 	}
 	for range clientCount {
-		dialing, cancel := context.WithTimeout(ctx, startTime)
+		dialing, cancel := context.WithTimeout(ctx, restTime)
 		db, err := client.Dial(dialing, addresses, client.WithTimeout(callTime))
 		cancel()
 		if err != nil {
@@ -176,16 +183,19 @@ func (c *cluster) drawFlags() []string {
 	return args
 }
 
-// smallDisk gives a host a disk that can be filled, where that is possible.
+// smallDisk gives a host a disk that can be filled, where that is possible or
+// required.
 func (c *cluster) smallDisk(id int) error {
 	d, err := newDisk(id, filepath.Join(c.dir, "small-disk"))
-	if err != nil {
+	if err != nil && !c.requireDisks {
 		c.say("no full disks: %v", err)
 		return nil
 	}
+	if err != nil {
+		return fmt.Errorf("full disks are required: %w", err)
+	}
 	c.nemesis.disk = d
-	h := c.nemesis.hosts[id-1]
-	h.args = append(h.args, "--data", d.data())
+	c.nemesis.hosts[id-1].data = d.data()
 	return nil
 }
 
@@ -239,7 +249,9 @@ func (c *cluster) look(ctx context.Context) error {
 		return err
 	}
 	c.score.audits++
-	rest, err := read(ctx, db)
+	reading, cancel := context.WithTimeout(ctx, restTime)
+	defer cancel()
+	rest, err := read(reading, db)
 	var v *violation
 	switch {
 	case errors.As(err, &v):
@@ -276,7 +288,7 @@ func (c *cluster) stop(failed bool) error {
 		if failed {
 			s = syscall.SIGKILL
 		}
-		h.sturdy()
+		h.finish()
 		h.signal(syscall.SIGCONT)
 		errs = append(errs, h.end(s))
 	}

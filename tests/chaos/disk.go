@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // diskBytes is the size of the small disk that one host of some clusters has.
@@ -44,6 +45,30 @@ func (d *disk) close(keep bool) error {
 	return errors.Join(err, unmount(d.dir))
 }
 
+// setSlow says how much longer each sync of the host's disk takes.
+func (h *host) setSlow(sync time.Duration) error {
+	if sync == 0 {
+		err := os.Remove(h.slow)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return os.WriteFile(h.slow, []byte(sync.String()), 0o600)
+}
+
+// slow makes the disk of a host slow for a time.
+func (n *nemesis) slow(ctx context.Context, f fault) {
+	h := n.hosts[f.hosts[0]-1]
+	if err := h.setSlow(f.sync); err != nil {
+		n.fail(err)
+	}
+	wait(ctx, f.last)
+	if err := h.setSlow(0); err != nil {
+		n.fail(err)
+	}
+}
+
 // fill leaves so many bytes of room.
 func (d *disk) fill(leave uint64) error {
 	var s syscall.Statfs_t
@@ -55,6 +80,9 @@ func (d *disk) fill(leave uint64) error {
 		return nil
 	}
 	f, err := os.Create(d.ballast())
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil // it is full
+	}
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,19 @@
 // that spoils their datagrams, kills and stops them, moves ranges among them, and
 // checks that clients never saw anything that one table would not have said.
 //
-//	go run ./tests/chaos -duration 1m -seed 1 -hosts 3 -bin bin/
+//	go run ./tests/chaos -duration 1m -seed 1 -hosts 3
 //
 // # What is done to the hosts
 //
 // Each host listens on a port of its own and is known to all by a port of the
 // relay, which carries every datagram, between hosts and from and to clients,
-// over links with faults of their own. The schedule of a round is drawn from the
-// seed and printed before the round; which datagrams suffer, and where in the
-// hosts' work a fault hits, is up to the machine, so that a seed repeats the plan
-// and not the run. Ranges are moved, and moves paused, resumed, throttled and
-// cancelled, all the time.
+// over links with faults of their own. Hosts are killed and stopped; their disks
+// are full, where a small file system can be mounted (with -require-disks it has
+// to be), and slow, where kvd was built by chaos itself. The schedule of a round
+// is drawn from the seed and printed before the round; which datagrams suffer,
+// and where in the hosts' work a fault hits, is up to the machine, so that a seed
+// repeats the plan and not the run. Ranges are moved, and moves paused, resumed,
+// throttled and cancelled, all the time.
 //
 // # What is checked
 //
@@ -27,9 +29,14 @@
 //
 // With -kills N hosts are killed N times, each as soon as the one before serves
 // again and while ranges move. With -soak one cluster lives for the whole
-// duration; its data grow and shrink under faults that leave the processes alive,
-// and their goroutines, memory, open files and disks have to return to the level
-// of the first cycles.
+// duration; its data grow and shrink under all these faults, and its hosts'
+// goroutines, memory, open files and disks have to return to the level of the
+// first cycles.
+//
+// # Time
+//
+// A round's faults take the time that is drawn. But nothing fails for being slow:
+// what has to come once everything is healed has five minutes.
 //
 // A violation ends the run and leaves logs, journals and data directories in a
 // directory that it names; otherwise nothing is left. The exit code is 3 for a host

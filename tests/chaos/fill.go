@@ -15,8 +15,6 @@ const (
 	fillEntries = 8000
 	fillBytes   = 256
 	fillBatch   = 500
-	// fillTime is how long one batch may be tried again.
-	fillTime = time.Minute
 )
 
 // fill is entries that are written in the beginning, and then by nobody.
@@ -32,7 +30,7 @@ func fillValue(i int) []byte {
 
 // load writes entries until there are n.
 func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
 	for f.entries < n {
 		b := db.Batch()
@@ -40,10 +38,8 @@ func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
 		for i := f.entries; i < until; i++ {
 			b.Put(key(fillName(i)), fillValue(i))
 		}
-		for _, r := range b.Do(ctx) {
-			if r.Err != nil {
-				return stuckf("with every host up and no fault at all, a write fails: %v", r.Err)
-			}
+		if err := calmly(ctx, b); err != nil {
+			return err
 		}
 		f.entries = until
 	}
@@ -77,7 +73,7 @@ func (f *fill) check(rest contents) error {
 
 // remove deletes the keys of these names, in calm.
 func remove(ctx context.Context, db *client.Client, names []string) error {
-	ctx, cancel := context.WithTimeout(ctx, fillTime)
+	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
 	b := db.Batch()
 	for i, name := range names {
@@ -85,12 +81,30 @@ func remove(ctx context.Context, db *client.Client, names []string) error {
 		if b.Len() < fillBatch && i < len(names)-1 {
 			continue
 		}
-		for _, r := range b.Do(ctx) {
-			if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
-				return stuckf("with every host up and no fault at all, a deletion fails: %v", r.Err)
-			}
+		if err := calmly(ctx, b); err != nil {
+			return err
 		}
 		b.Reset()
 	}
 	return nil
+}
+
+// calmly executes a batch that may be executed again, while there is no fault. It
+// is, where a host has not seen yet that its disk has room again, or was so slow
+// that the session of the client ended.
+func calmly(ctx context.Context, b *client.Batch) error {
+	for {
+		var err error
+		for _, r := range b.Do(ctx) {
+			if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
+				err = r.Err
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		if !wait(ctx, 100*time.Millisecond) {
+			return stuckf("with every host up and no fault at all, a write fails: %v", err)
+		}
+	}
 }

@@ -15,14 +15,16 @@ import (
 )
 
 const (
-	// stopTime is how long a host may take to stop in order.
-	stopTime = 20 * time.Second
-	// readyTime is how long a host may take to serve again, once all others do.
-	readyTime = 30 * time.Second
-	// retryTime is when a host that ended on a full disk is started again.
+	// retryTime is when a host that ended for a reason outside of it is started
+	// again.
 	retryTime = 200 * time.Millisecond
-	// fullDisk is what such a host says.
+	// fullDisk is what a host says that ends on a full disk, usedPort one whose
+	// port somebody else has taken while it was down.
 	fullDisk = "disk full"
+	usedPort = "address already in use"
+	// slowDisk names the variable by which a kvd that was built for this is told the
+	// file that says how much longer each sync takes (cmd/kvd).
+	slowDisk = "KVD_CHAOS_SLOW_DISK"
 	// tailBytes is how much of a host's log stands in an error.
 	tailBytes = 2 << 10
 )
@@ -31,6 +33,8 @@ const (
 type host struct {
 	id   int
 	args []string
+	data string // the data directory
+	slow string // the file that says how slow the disk is
 	kvd  string
 	path string // of the log
 	died func(error)
@@ -41,7 +45,7 @@ type host struct {
 	over    chan struct{} // closed when cmd has ended
 	killing bool          // the end is wanted
 	frail   bool          // its disk was full: it may end by itself, and is started again
-	retry   *time.Timer   // of that
+	done    bool          // it is not started any more
 	starts  int
 }
 
@@ -51,6 +55,8 @@ type speech struct {
 	line  []byte
 	ready chan struct{}
 	once  sync.Once
+	// full and port say that it named these reasons to end.
+	full, port bool
 	// wanted says that the process was ended; set before host.over is closed.
 	wanted bool
 }
@@ -66,6 +72,8 @@ func (s *speech) Write(b []byte) (int, error) {
 		if bytes.Contains(s.line[:i], []byte("msg=ready")) {
 			s.once.Do(func() { close(s.ready) })
 		}
+		s.full = s.full || bytes.Contains(s.line[:i], []byte(fullDisk))
+		s.port = s.port || bytes.Contains(s.line[:i], []byte(usedPort))
 		s.line = s.line[i+1:]
 	}
 	return s.file.Write(b)
@@ -75,7 +83,12 @@ func (s *speech) Write(b []byte) (int, error) {
 func (h *host) up() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.cmd != nil {
+	return h.start()
+}
+
+// start is up; the caller holds mu.
+func (h *host) start() error {
+	if h.cmd != nil || h.done {
 		return nil
 	}
 	file, err := os.OpenFile(h.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -83,8 +96,10 @@ func (h *host) up() error {
 		return err
 	}
 	said := &speech{file: file, ready: make(chan struct{})}
-	cmd := exec.Command(h.kvd, h.args...)
+	cmd := exec.Command(h.kvd, append(h.args, "--data", h.data)...)
 	cmd.Stderr, cmd.Stdout = said, said
+	cmd.SysProcAttr = dieWithUs()
+	cmd.Env = append(os.Environ(), slowDisk+"="+h.slow)
 	if err := cmd.Start(); err != nil {
 		return errors.Join(fmt.Errorf("start host %d: %w", h.id, err), file.Close())
 	}
@@ -94,10 +109,14 @@ func (h *host) up() error {
 	go func() {
 		err := cmd.Wait()
 		h.mu.Lock()
-		said.wanted = h.killing || h.frail && strings.Contains(h.tail(), fullDisk)
+		said.wanted = h.killing || h.frail && said.full || said.port
 		h.cmd = nil
 		if said.wanted && !h.killing {
-			h.retry = time.AfterFunc(retryTime, h.again)
+			time.AfterFunc(retryTime, func() {
+				if err := h.up(); err != nil {
+					h.died(err)
+				}
+			})
 		}
 		h.mu.Unlock()
 		_ = file.Close()
@@ -124,8 +143,8 @@ func (h *host) ready(ctx context.Context) error {
 		return crashedf("host %d ended before it served\n%s", h.id, h.tail())
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(readyTime):
-		return stuckf("host %d does not serve %v after its start, with every host up and the network healed\n%s", h.id, readyTime, h.tail())
+	case <-time.After(restTime):
+		return stuckf("host %d does not serve %v after its start, with every host up and the network healed\n%s", h.id, restTime, h.tail())
 	}
 }
 
@@ -152,10 +171,10 @@ func (h *host) end(s syscall.Signal) error {
 	h.signal(s)
 	select {
 	case <-over:
-	case <-time.After(stopTime):
+	case <-time.After(restTime):
 		h.signal(syscall.SIGKILL)
 		<-over
-		return stuckf("host %d did not end within %v of %v\n%s", h.id, stopTime, s, h.tail())
+		return stuckf("host %d did not end within %v of %v\n%s", h.id, restTime, s, h.tail())
 	}
 	if code := cmd.ProcessState.ExitCode(); s == syscall.SIGTERM && code != 0 {
 		return crashedf("host %d was to stop in order, and its exit code is %d\n%s", h.id, code, h.tail())
@@ -194,9 +213,11 @@ func newHosts(kvd, dir string, r *relay, died func(error), args ...string) []*ho
 		id := i + 1
 		list = append(list, &host{
 			id: id, kvd: kvd, path: filepath.Join(dir, fmt.Sprintf("host-%d.log", id)), died: died,
+			data: filepath.Join(dir, fmt.Sprintf("data-%d", id)),
+			slow: filepath.Join(dir, fmt.Sprintf("slow-%d", id)),
 			args: append([]string{
 				"--id", fmt.Sprint(id), "--cluster", strings.Join(members, ","), "--listen", real.String(), "--insecure",
-				"--data", filepath.Join(dir, fmt.Sprintf("data-%d", id)), "--log-format", "text",
+				"--log-format", "text",
 			}, args...),
 		})
 	}
@@ -208,24 +229,15 @@ func newHosts(kvd, dir string, r *relay, died func(error), args ...string) []*ho
 func (h *host) weaken() { h.setFrail(true) }
 func (h *host) sturdy() { h.setFrail(false) }
 
-// again starts the process again, unless nobody wants that any more.
-func (h *host) again() {
-	h.mu.Lock()
-	frail := h.frail
-	h.mu.Unlock()
-	if !frail {
-		return
-	}
-	if err := h.up(); err != nil {
-		h.died(err)
-	}
-}
-
 func (h *host) setFrail(frail bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.frail = frail
-	if !frail && h.retry != nil {
-		h.retry.Stop()
-	}
+}
+
+// finish says that the process is not started any more.
+func (h *host) finish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.frail, h.done = false, true
 }

@@ -59,7 +59,7 @@ func (c *cluster) killMany(ctx context.Context, n int) error {
 
 // underWay waits until some move sends chunks, and returns those that do.
 func (c *cluster) underWay(ctx context.Context) ([]client.Move, error) {
-	ctx, cancel := context.WithTimeout(ctx, movesTime)
+	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
 	for {
 		moves, err := c.clients[0].Moves(ctx)
@@ -68,7 +68,7 @@ func (c *cluster) underWay(ctx context.Context) ([]client.Move, error) {
 			return moves, nil
 		}
 		if !wait(ctx, 10*time.Millisecond) {
-			return nil, stuckf("with every host up, no move gets under way within %v: %v", movesTime, err)
+			return nil, stuckf("with every host up, no move gets under way within %v: %v", restTime, err)
 		}
 	}
 }

@@ -25,16 +25,12 @@ type options struct {
 	length   time.Duration
 	kills    int  // instead of rounds of faults: so many kills, one after the other
 	soak     bool // instead: one cluster for the whole duration, whose data grow and shrink
-	kvd      string
-	dir      string // of everything that the run leaves
-	out      io.Writer
-}
-
-func (o options) allowed() allowed {
-	return allowed{
-		processes: []string{kindKill, kindKill, kindStop, kindKillAll},
-		network:   networkKinds,
-	}
+	// requireDisks makes it an error that a disk that can be filled cannot be had.
+	requireDisks bool
+	kvd          string
+	slowDisks    bool   // kvd can be told to have a slow disk
+	dir          string // of everything that the run leaves
+	out          io.Writer
 }
 
 // many says that a run has several clusters.
@@ -49,12 +45,15 @@ func (o options) again() string {
 	if o.soak {
 		s += " -soak"
 	}
+	if o.requireDisks {
+		s += " -require-disks"
+	}
 	return s
 }
 
 func main() {
 	o := options{out: os.Stdout}
-	bin := flag.String("bin", "", "where kvd is (default: built for the run)")
+	bin := flag.String("bin", "", "where kvd is, whose disks are never slow then (default: built for the run)")
 	flag.Uint64Var(&o.seed, "seed", 1, "draws every cluster, round and fault")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "start no cluster after this time")
 	flag.IntVar(&o.hosts, "hosts", 0, "hosts of each cluster (default: 3 to 5, from the seed)")
@@ -62,6 +61,7 @@ func main() {
 	flag.DurationVar(&o.length, "round", 8*time.Second, "how long the faults of a round last")
 	flag.IntVar(&o.kills, "kills", 0, "instead of rounds of faults: kill hosts so many times, as fast as they come back, while ranges move")
 	flag.BoolVar(&o.soak, "soak", false, "instead: one cluster for the whole duration; its data grow and shrink, and what its hosts use has to return to its level")
+	flag.BoolVar(&o.requireDisks, "require-disks", false, "fail where no small file system can be mounted, rather than leave out full disks")
 	exit.Parse()
 	if flag.NArg() > 0 || o.hosts < 0 || o.hosts == 1 || o.rounds < 1 || o.kills < 0 || o.length <= 0 {
 		fmt.Fprintln(os.Stderr, "chaos: nothing follows the flags; -hosts is 2 or more, -rounds 1 or more, -kills 0 or more, -round above 0")
@@ -86,6 +86,7 @@ func chaos(ctx context.Context, o options, bin string) error {
 	if o.kvd, err = findKVD(ctx, bin, dir); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
+	o.slowDisks = bin == ""
 	s := newScore()
 	begun := time.Now()
 	for number := 0; err == nil && ctx.Err() == nil && (number == 0 || o.many() && time.Since(begun) < o.duration); number++ {
@@ -112,7 +113,8 @@ func one(ctx context.Context, o options, s *score, number int) error {
 	return os.RemoveAll(c.dir)
 }
 
-// findKVD returns the binary: the one in bin, or one that it builds into dir.
+// findKVD returns the binary: the one in bin, or one that it builds into dir,
+// which can be told to have a slow disk.
 func findKVD(ctx context.Context, bin, dir string) (string, error) {
 	if bin != "" {
 		path, err := filepath.Abs(filepath.Join(bin, "kvd"))
@@ -122,7 +124,7 @@ func findKVD(ctx context.Context, bin, dir string) (string, error) {
 		return path, err
 	}
 	path := filepath.Join(dir, "kvd")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "ironkv/cmd/kvd").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-o", path, "ironkv/cmd/kvd").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build kvd: %w\n%s", err, out)
 	}
 	return path, nil

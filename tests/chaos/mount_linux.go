@@ -10,5 +10,5 @@ func mount(dir string, bytes int) error {
 	return syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("size=%d,mode=0700", bytes))
 }
 
-// unmount undoes it.
-func unmount(dir string) error { return syscall.Unmount(dir, 0) }
+// unmount undoes it, at the latest when the last file there is closed.
+func unmount(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH) }

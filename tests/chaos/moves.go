@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +11,6 @@ import (
 	"ironkv/kv/client"
 	"ironkv/marshal"
 )
-
-// movesTime is how long all moves together may take to end once everything is
-// healed, and nobody orders more.
-const movesTime = time.Minute
 
 // movers order ranges moved, and moves paused, resumed, throttled and cancelled.
 type movers struct {
@@ -104,51 +99,47 @@ func (m *movers) part(w *worker) delegation.Range {
 
 // settle resumes what is paused and waits until every move has ended.
 func settle(ctx context.Context, db *client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, movesTime)
+	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
 	for {
 		moves, err := db.Moves(ctx)
+		errs := []error{err}
 		var open []client.Move
 		for _, m := range moves {
-			if !m.Phase.Ended() {
-				open = append(open, m)
+			if m.Phase.Ended() {
+				continue
 			}
+			open = append(open, m)
 			if m.Phase == marshal.MovePaused {
-				if err := db.ResumeMove(ctx, m.ID); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return stuckf("with every host up and the network healed, move %v cannot be resumed: %v", m.ID, err)
-				}
+				errs = append(errs, db.ResumeMove(ctx, m.ID)) // it may have ended meanwhile
 			}
-			if m.Rate > 0 && !m.Phase.Ended() {
-				if err := db.ThrottleMove(ctx, m.ID, client.RateUnlimited); err != nil && !errors.Is(err, client.ErrMoveRefused) && ctx.Err() == nil {
-					return stuckf("with every host up and the network healed, move %v cannot be throttled: %v", m.ID, err)
-				}
+			if m.Rate > 0 {
+				errs = append(errs, db.ThrottleMove(ctx, m.ID, client.RateUnlimited))
 			}
 		}
 		if err == nil && len(open) == 0 {
 			return nil
 		}
 		if !wait(ctx, 50*time.Millisecond) {
-			return stuckf("%v after everything was healed these moves have not ended: %+v (%v)", movesTime, open, err)
+			return stuckf("%v after everything was healed these moves have not ended: %+v (%v)", restTime, open, errors.Join(errs...))
 		}
 	}
 }
 
 // audit proves that every key has exactly one owner.
 func audit(ctx context.Context, db *client.Client) error {
-	const tries = 3
-	var errs []error
-	for range tries {
+	ctx, cancel := context.WithTimeout(ctx, restTime)
+	defer cancel()
+	for {
 		_, err := db.Audit(ctx)
 		if err == nil {
 			return nil
 		}
-		if errs = append(errs, err); errors.Is(err, client.ErrViolation) {
-			break
+		if errors.Is(err, client.ErrViolation) {
+			return violationf("audit: %v", err)
+		}
+		if !wait(ctx, 50*time.Millisecond) {
+			return stuckf("with every host up and all moves ended, the audit comes to no end: %v", err)
 		}
 	}
-	err := errors.Join(slices.Compact(errs)...)
-	if !errors.Is(err, client.ErrViolation) {
-		return stuckf("with every host up and all moves ended, the audit comes to no end: %v", err)
-	}
-	return violationf("audit: %v", err)
 }

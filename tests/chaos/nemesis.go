@@ -20,15 +20,17 @@ type fault struct {
 	hosts    []int
 	wires    []wire
 	weather  weather
-	leave    uint64 // how many bytes of a disk are not filled
+	leave    uint64        // how many bytes of a disk are not filled
+	sync     time.Duration // how much longer each sync of a disk takes
 }
 
 // Kinds of faults to processes. Those of the network are named in drawWeather.
 const (
-	kindKill    = "kill"
-	kindStop    = "stop"
-	kindKillAll = "kill all"
-	kindDisk    = "full disk"
+	kindKill     = "kill"
+	kindStop     = "stop"
+	kindKillAll  = "kill all"
+	kindFullDisk = "full disk"
+	kindSlowDisk = "slow disk"
 )
 
 func (f fault) String() string {
@@ -51,6 +53,7 @@ func (f fault) String() string {
 		{"bits flipped", 100 * r.Flip, "%"}, {"cut short", 100 * r.Truncate, "%"},
 		{"by", 1e3 * r.ReorderBy.Seconds(), "ms"}, {"delay", 1e3 * r.Delay.Seconds(), "ms"},
 		{"jitter", 1e3 * r.Jitter.Seconds(), "ms"}, {"mtu", float64(r.MTU), "B"}, {"rate", float64(r.bps), "B/s"}, {"leaving", float64(f.leave), "B"},
+		{"a sync longer by", 1e3 * f.sync.Seconds(), "ms"},
 	} {
 		if v.n > 0 {
 			s += fmt.Sprintf("  %s %.3g %s", v.name, v.n, v.unit)
@@ -128,9 +131,11 @@ func drawTrouble(rng *rand.Rand, hosts int, kind string) fault {
 		for id := range hosts {
 			f.hosts = append(f.hosts, id+1)
 		}
-	case kindDisk:
+	case kindFullDisk:
 		f.last, f.hosts = between(rng, 500*time.Millisecond, 3*time.Second), nil
 		f.leave = pick[uint64](rng, 0, 0, 1<<20, 60<<20)
+	case kindSlowDisk:
+		f.last, f.sync = between(rng, 500*time.Millisecond, 4*time.Second), between(rng, 2*time.Millisecond, 200*time.Millisecond)
 	}
 	return f
 }
@@ -138,6 +143,7 @@ func drawTrouble(rng *rand.Rand, hosts int, kind string) fault {
 // networkKinds are all that of can draw.
 var networkKinds = []string{
 	"loss", "duplication", "reordering", "stragglers", "damage", "delay", "bandwidth", "mtu 576", "mtu 1280", "partition", "one way", "cut off",
+	"deaf to clients", "mute to clients",
 }
 
 // of draws what a fault of the network is and which wires suffer.
@@ -178,6 +184,12 @@ func (f fault) of(rng *rand.Rand, hosts int, kind string) fault {
 		f.weather.cut = true
 		a := 1 + rng.IntN(hosts)
 		f.wires = wiresWhere(hosts, func(w wire) bool { return w.from == a || w.to == a })
+	case "deaf to clients": // one host hears its peers only
+		f.weather.cut = true
+		f.wires = []wire{{clients, 1 + rng.IntN(hosts)}}
+	case "mute to clients": // one host is heard by its peers only
+		f.weather.cut = true
+		f.wires = []wire{{1 + rng.IntN(hosts), clients}}
 	}
 	return f
 }
@@ -229,7 +241,7 @@ func (n *nemesis) strike(ctx context.Context, plan []fault, length time.Duration
 	defer cancel()
 	var group sync.WaitGroup
 	for i, f := range plan {
-		if f.kind == kindDisk {
+		if f.kind == kindFullDisk {
 			f.hosts = []int{n.disk.host} // whose disk is small is no matter of the round
 		}
 		group.Go(func() {
@@ -245,8 +257,10 @@ func (n *nemesis) strike(ctx context.Context, plan []fault, length time.Duration
 				n.hosts[f.hosts[0]-1].signal(syscall.SIGSTOP)
 				wait(ctx, f.last)
 				n.hosts[f.hosts[0]-1].signal(syscall.SIGCONT)
-			case kindDisk:
+			case kindFullDisk:
 				n.fill(ctx, f)
+			case kindSlowDisk:
+				n.slow(ctx, f)
 			default:
 				for _, w := range f.wires {
 					n.relay.links[w].change(i, &f.weather)
@@ -291,6 +305,9 @@ func (n *nemesis) heal(ctx context.Context) error {
 		}
 	}
 	for _, h := range n.hosts {
+		if err := h.setSlow(0); err != nil {
+			return err
+		}
 		h.signal(syscall.SIGCONT)
 		if err := h.up(); err != nil {
 			return err

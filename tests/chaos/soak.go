@@ -41,8 +41,7 @@ type trimmer interface {
 	trim(ctx context.Context, db *client.Client) error
 }
 
-// soaked lets the data grow and shrink under faults that leave the processes
-// alive, until the duration is over, and compares what the hosts use in the end
+// soaked lets the data grow and shrink under faults of all kinds, until the duration is over, and compares what the hosts use in the end
 // with what they used in the beginning.
 func (c *cluster) soaked(ctx context.Context) error {
 	var cycles [][]usage
@@ -52,7 +51,7 @@ func (c *cluster) soaked(ctx context.Context) error {
 			return err
 		}
 		for i := range 2 {
-			plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, allowed{processes: []string{kindStop}, network: networkKinds})
+			plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed(kindKill, kindStop))
 			if err := c.round(ctx, 2*n+i, func() { c.nemesis.strike(ctx, plan, c.length) }); err != nil {
 				return err
 			}

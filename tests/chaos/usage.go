@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,19 +23,13 @@ func (u usage) String() string {
 }
 
 // profiles gives every host an address for its profiles.
-func (c *cluster) profiles() error {
+func (c *cluster) profiles() {
 	for _, h := range c.nemesis.hosts {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		c.pprof = append(c.pprof, l.Addr().String())
-		h.args = append(h.args, "--pprof", l.Addr().String())
-		if err := l.Close(); err != nil {
-			return err
-		}
+		// TCP has ports of its own; this one is the host's as its UDP port is.
+		addr := c.nemesis.relay.real[h.id-1].String()
+		c.pprof = append(c.pprof, addr)
+		h.args = append(h.args, "--pprof", addr)
 	}
-	return nil
 }
 
 // use measures every host.
@@ -55,7 +48,7 @@ func (c *cluster) use() ([]usage, error) {
 		if u.goroutines, err = goroutines(c.pprof[i]); err != nil {
 			return nil, err
 		}
-		if u.disk, err = diskUsed(filepath.Join(c.dir, fmt.Sprintf("data-%d", h.id))); err != nil {
+		if u.disk, err = diskUsed(h.data); err != nil {
 			return nil, err
 		}
 		list = append(list, u)

@@ -103,6 +103,7 @@ func (h *Hosts) Start(i int) error {
 	cmd := exec.CommandContext(h.ctx, h.kvd, append(args, h.args...)...)
 	cmd.Stderr = h.log[i]
 	cmd.Env = append(os.Environ(), "KVD_LOG_FORMAT=text")
+	cmd.SysProcAttr = dieWithUs()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start host %d: %w (did you run make build?)", i+1, err)
 	}
