@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"ironkv/kv/server"
 )
 
 const long = `Kvd runs one host of an ironkv cluster: it keeps key ranges, answers clients,
@@ -48,7 +50,7 @@ func newCommand() *cobra.Command {
 				return usageError{err}
 			}
 			if f.memory && f.memoryLimit > 0 && !cmd.Flags().Changed("reserve") {
-				f.limits.reserve = min(f.limits.reserve, f.memoryLimit/4)
+				f.limits.reserve = min(f.limits.reserve, max(f.memoryLimit/4, server.MinReserveBytes))
 			}
 			hosts, err := f.hosts()
 			if err != nil {

@@ -83,7 +83,7 @@ func (l *limitFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&l.holds, "holds", l.holds, "hold at most `N` requests for ranges that are on their way here")
 	s.DurationVar(&l.holdTime, "hold-time", l.holdTime, "hold a request for at most `DURATION`")
 	s.Var(&l.holdBytes, "hold-bytes", "hold requests of at most `SIZE` together")
-	s.Var(&l.reserve, "reserve", "refuse writes when the store has less than `SIZE` of room left; a quarter of --memory-limit if that is less")
+	s.Var(&l.reserve, "reserve", "refuse writes when the store has less than `SIZE` of room left, 8 MiB or more; a quarter of --memory-limit if that is less")
 }
 
 // limits returns the limits as the machine takes them.

@@ -272,7 +272,9 @@ func TestRefusals(t *testing.T) {
 		"zero":               {[]string{"--id", "1", "--cluster", list, "--memory", "--holds", "0"}, 2, []string{"--holds"}},
 		"chunk too large":    {[]string{"--id", "1", "--cluster", list, "--memory", "--chunk", "1GiB"}, 2, []string{"chunk"}},
 		"profiles for all":   {[]string{"--id", "1", "--cluster", list, "--memory", "--pprof", "192.0.2.1:80"}, 2, []string{"--pprof", "loopback"}},
-		"all in reserve":     {[]string{"--id", "1", "--cluster", list, "--memory", "--memory-limit", "1MiB", "--reserve", "2MiB"}, 2, []string{"--reserve 2.0MiB"}},
+		"all in reserve":     {[]string{"--id", "1", "--cluster", list, "--memory", "--memory-limit", "10MiB", "--reserve", "20MiB"}, 2, []string{"--reserve 20MiB"}},
+		"reserve too small":  {[]string{"--id", "1", "--cluster", list, "--memory", "--reserve", "2MiB"}, 2, []string{"--reserve 2.0MiB", "8388608"}},
+		"limit too small":    {[]string{"--id", "1", "--cluster", list, "--memory", "--memory-limit", "8MiB"}, 2, []string{"--memory-limit 8.0MiB"}},
 		"not ours":           {[]string{"--id", "1", "--cluster", list, "--data", notOurs(t)}, 1, []string{"empty directory"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -407,7 +409,7 @@ func TestVersionAndHelp(t *testing.T) {
 // A limit on memory leaves room to write to, also where it is below the usual reserve.
 func TestMemoryLimit(t *testing.T) {
 	addrs := ports(t, 1)
-	p := start(t, nil, "--id", "1", "--cluster", clusterOf(addrs), "--memory", "--memory-limit", "8MiB")
+	p := start(t, nil, "--id", "1", "--cluster", clusterOf(addrs), "--memory", "--memory-limit", "16MiB")
 	p.expect("msg=ready")
 	db := dial(t, addrs)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -81,6 +81,9 @@ func (f *flags) settings() (*settings, error) {
 		return nil, errors.New("--memory and --data exclude each other: a host keeps everything in one place")
 	case !f.memory && f.data == "":
 		return nil, errors.New("give --data DIR to keep everything on disk, or --memory for a host that loses it on exit")
+	case f.limits.reserve < server.MinReserveBytes:
+		return nil, fmt.Errorf("--reserve %v is too small: a fast writer would be past it before the host looks at its room again; "+
+			"give at least %d bytes", &f.limits.reserve, server.MinReserveBytes)
 	case f.memory && f.memoryLimit > 0 && f.limits.reserve >= f.memoryLimit:
 		return nil, fmt.Errorf("--reserve %v leaves nothing of --memory-limit %v to write to", &f.limits.reserve, &f.memoryLimit)
 	case f.pprof == "":

@@ -50,6 +50,9 @@ const (
 	// (kv.DefaultReserveBytes), so that a fast writer is told before it is full.
 	roomInterval = kv.Second
 	roomBytes    = 4 << 20
+	// MinReserveBytes is the least reserve that is not written past between two looks:
+	// twice what comes in meanwhile, since an entry takes more than its message.
+	MinReserveBytes = 2 * roomBytes
 )
 
 // machine is what the loop needs of *kv.Host.

@@ -16,22 +16,29 @@ const (
 	keyLenAt   = 12
 	slackAt    = 14
 	keyAt      = 16
-	// maxSlack is how many bytes of an allocation may be left over.
-	maxSlack = 64
+	// smallSlackBytes of an allocation may be left over, or a quarter of it, but no more
+	// than maxSlackBytes: the allocator rounds great ones up to multiples of 8 KiB.
+	smallSlackBytes = 64
+	maxSlackBytes   = 16 << 10
+	// slotBytes is what an entry is taken to cost beside its allocation, in bytes: its
+	// places in a page and in the index, and its share of what is empty there.
+	slotBytes = 24
 )
 
-// A packed is an entry in one allocation: 8 bytes in the tree, 8 in the index and
-// 16 in the allocation are all that it costs beyond its key and value (and what
-// nodes, buckets and the allocator's size classes leave empty).
+// A packed is an entry in one allocation: 8 bytes in a page, 8 in the index and 16 in
+// the allocation are all that it costs beyond its key and value (and what pages,
+// buckets and the allocator's size classes leave empty).
 //
-// Invariant: it points to keyAt+keyLen+valueLen+slack bytes, of which all before
-// the value's length, the key's length and the key never change. The rest is
-// changed by [packed.overwrite] only.
+// Invariant: it points to keyAt+keyLen+valueLen+slack bytes, all of the allocation,
+// of which all before the value's length, the key's length and the key never change.
+// The rest is changed by [packed.overwrite] only.
 type packed struct{ data *byte }
 
 // pack copies e into one allocation.
 func pack(e marshal.Entry) packed {
-	data := make([]byte, keyAt+len(e.Key)+len(e.Value))
+	// append, unlike make, tells how much the allocator gave.
+	data := append([]byte(nil), make([]byte, keyAt+len(e.Key)+len(e.Value))...)
+	data = data[:cap(data)]
 	p := packed{unsafe.SliceData(data)}
 	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(e.Key)))
 	copy(data[keyAt:], e.Key)
@@ -53,22 +60,11 @@ func (p packed) fill(data []byte, e marshal.Entry) {
 func (p packed) overwrite(e marshal.Entry) bool {
 	data := p.all()
 	left := len(data) - keyAt - len(e.Key) - len(e.Value)
-	if left < 0 || left > maxSlack {
+	if left < 0 || left > min(max(smallSlackBytes, len(data)/4), maxSlackBytes) {
 		return false
 	}
 	p.fill(data, e)
 	return true
-}
-
-// probe returns what is compared to find key in the tree; it has no value, and
-// uses the memory of scratch where that is enough.
-func probe(scratch []byte, key string) packed {
-	data := append(append(scratch[:0], make([]byte, keyAt)...), key...)
-	if key == "" {
-		data = append(data, 0) // where the key would be is a part of the allocation, too
-	}
-	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(key)))
-	return packed{unsafe.SliceData(data)}
 }
 
 func (p packed) head() []byte { return unsafe.Slice(p.data, keyAt) }
@@ -96,9 +92,5 @@ func (p packed) entry() marshal.Entry {
 	}
 }
 
-// size is what p counts for against a limit of memory, in bytes.
-func (p packed) size() uint64 {
-	return uint64(p.keyLen()) + uint64(p.valueLen()) + memoryOverheadBytes
-}
-
-func packedLess(a, b packed) bool { return a.key() < b.key() }
+// size is the memory that p takes, in bytes: TestBytesPerEntryBySize.
+func (p packed) size() uint64 { return uint64(len(p.all())) + slotBytes }

@@ -4,24 +4,13 @@ import (
 	"math"
 	"sync"
 
-	"github.com/google/btree"
-
 	"ironkv/delegation"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
 
-const (
-	// memoryOverheadBytes is what an entry is taken to cost beyond its key and
-	// value, in bytes: what TestBytesPerEntry holds it to.
-	memoryOverheadBytes = 64
-	// tableDegree is the least number of children of a node of the table's tree;
-	// a node has room for 2*tableDegree-1 entries of 8 bytes. Measured with
-	// BenchmarkGet and BenchmarkPut at a million entries.
-	tableDegree = 32
-	// recordsDegree is the same for the tree of records, which are few.
-	recordsDegree = 8
-)
+// recordsDegree is the least number of children of a node of a tree of records.
+const recordsDegree = 8
 
 // MemoryOptions adjust a [Memory]. The zero value suits a volatile host.
 type MemoryOptions struct {
@@ -36,8 +25,8 @@ type MemoryOptions struct {
 	Window uint32
 }
 
-// Memory is a store in memory: entries in a google/btree, and beside it an index
-// by which single keys are found.
+// Memory is a store in memory: entries in pages, by the order of their keys, and
+// beside them an index by which single keys are found.
 //
 // An entry that Get or Ascend has returned keeps its content until its key is
 // next put; it does so for good in a store with MemoryOptions.Records, and in one
@@ -53,9 +42,8 @@ type Memory struct {
 	// index holds the entries of now's table, or is nil: then nothing is changed
 	// in place.
 	index *index
-	// scratch is for probes, hashes for warming: of a single call.
-	scratch []byte
-	hashes  []uint64
+	// hashes is of a single call.
+	hashes []uint64
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
 	saved *image
 	// dirty says that something was written since the last commit.
@@ -70,15 +58,14 @@ type image struct {
 	// cloning guards the trees' bookkeeping of shared nodes, which copying an
 	// image changes: clones of one image may be made at the same time.
 	cloning sync.Mutex
-	table   *btree.BTreeG[packed]
-	used    uint64 // sum of packed.size over table
+	table   *table
 	records fold
 }
 
 func (i *image) clone() *image {
 	i.cloning.Lock()
 	defer i.cloning.Unlock()
-	return &image{table: i.table.Clone(), used: i.used, records: i.records.clone()}
+	return &image{table: i.table.clone(), records: i.records.clone()}
 }
 
 // NewMemory returns an empty store.
@@ -86,7 +73,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 	if opts.Window == 0 {
 		opts.Window = kv.DefaultWindow
 	}
-	m := &Memory{opts: opts, now: &image{table: btree.NewG(tableDegree, packedLess)}, owned: true}
+	m := &Memory{opts: opts, now: &image{table: newTable()}, owned: true}
 	if opts.Records {
 		m.now.records = newFold(opts.Window)
 		m.saved, m.owned = m.now, false
@@ -101,7 +88,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 func (m *Memory) Clone() *Memory {
 	m.owned, m.index = false, nil
 	c := *m
-	c.scratch, c.hashes = nil, nil
+	c.hashes = nil
 	return &c
 }
 
@@ -124,110 +111,96 @@ func (m *Memory) write() *image {
 	return m.now
 }
 
-// probe returns what finds key in the tree, until the next call.
-func (m *Memory) probe(key delegation.Key) packed {
-	if m.scratch == nil {
-		m.scratch = make([]byte, keyAt+delegation.MaxKeyBytes)
-	}
-	return probe(m.scratch, string(key))
-}
-
 // Get returns key's entry, without allocating. Its value may not be changed.
 func (m *Memory) Get(key delegation.Key) (marshal.Entry, bool) {
-	if m.index != nil {
-		if p := m.index.find(m.index.hash(key), key); p != nil {
-			return p.entry(), true
-		}
-		return marshal.Entry{}, false
+	if p, ok := m.find(key); ok {
+		return p.entry(), true
 	}
-	p, ok := m.now.table.Get(m.probe(key))
-	if !ok {
-		return marshal.Entry{}, false
+	return marshal.Entry{}, false
+}
+
+func (m *Memory) find(key delegation.Key) (packed, bool) {
+	if m.index == nil {
+		return m.now.table.get(string(key))
 	}
-	return p.entry(), true
+	if p := m.index.find(m.index.hash(key), key); p != nil {
+		return *p, true
+	}
+	return packed{}, false
 }
 
 // Put inserts or replaces.
 func (m *Memory) Put(e marshal.Entry) {
 	w := m.write()
 	if m.index == nil {
-		w.replace(pack(e))
+		w.table.put(pack(e))
 		return
 	}
 	hash := m.index.hash(e.Key)
 	p := m.index.find(hash, e.Key)
-	if p == nil {
-		added := pack(e)
-		w.replace(added)
-		if !m.index.insert(hash, added) {
-			m.index = nil
-		}
-		return
+	if p != nil && p.overwrite(e) {
+		return // the memory that it takes is the same
 	}
-	size := p.size()
-	if p.overwrite(e) {
-		w.used += p.size() - size // may wrap around, and back
-		return
+	fresh := pack(e)
+	w.table.put(fresh)
+	switch {
+	case p != nil:
+		*p = fresh
+	case !m.index.insert(hash, fresh):
+		m.index = nil
 	}
-	*p = pack(e)
-	w.replace(*p)
-}
-
-// replace puts p into the table, in the place of what its key had.
-func (i *image) replace(p packed) {
-	if old, replaced := i.table.ReplaceOrInsert(p); replaced {
-		i.used -= old.size()
-	}
-	i.used += p.size()
 }
 
 // Delete removes key's entry, if there is one.
 func (m *Memory) Delete(key delegation.Key) {
-	p, ok := m.now.table.Get(m.probe(key))
-	if ok {
-		m.remove(p)
+	p, ok := m.find(key)
+	if !ok {
+		return
 	}
-}
-
-// remove removes p, which is in the table.
-func (m *Memory) remove(p packed) {
-	w := m.write()
 	if m.index != nil {
-		m.index.remove(m.index.hash(delegation.Key(p.key())), p)
+		m.index.remove(m.index.hash(key), p)
 	}
-	w.table.Delete(p)
-	w.used -= p.size()
+	m.write().table.remove(string(key))
 }
 
 // Ascend yields the entries of r in order.
 func (m *Memory) Ascend(r delegation.Range, yield func(marshal.Entry) bool) {
-	m.now.ascend(r, func(p packed) bool { return yield(p.entry()) })
+	if from, until, ok := ends(r); ok {
+		m.now.table.ascend(from, until, func(p packed) bool { return yield(p.entry()) })
+	}
 }
 
-func (i *image) ascend(r delegation.Range, yield func(packed) bool) {
-	if r.Empty() {
-		return
-	}
-	from, _ := r.From.Key() // "" for −∞, which lies below every key
-	until, bounded := r.Until.Key()
-	if bounded {
-		i.table.AscendRange(probe(nil, string(from)), probe(nil, string(until)), yield)
-		return
-	}
-	i.table.AscendGreaterOrEqual(probe(nil, string(from)), yield)
+// ends returns the keys between which r lies: "" for −∞, which is below every key,
+// and "" for +∞. It reports false for a range that is empty.
+func ends(r delegation.Range) (from, until string, ok bool) {
+	first, _ := r.From.Key()
+	end, _ := r.Until.Key()
+	return string(first), string(end), !r.Empty()
 }
 
 // RemoveRange removes every entry of r.
 func (m *Memory) RemoveRange(r delegation.Range) {
+	from, until, ok := ends(r)
+	if !ok {
+		return
+	}
+	if m.index != nil {
+		m.unindex(from, until)
+	}
+	m.write().table.removeRange(from, until)
+}
+
+// unindex takes what lies between two keys out of the index.
+func (m *Memory) unindex(from, until string) {
 	var doomed []packed
 	var keys []delegation.Key
-	m.now.ascend(r, func(p packed) bool {
+	m.now.table.ascend(from, until, func(p packed) bool {
 		doomed, keys = append(doomed, p), append(keys, delegation.Key(p.key()))
 		return true
 	})
 	m.Warm(keys)
-	for _, p := range doomed {
-		m.remove(p)
+	for i, p := range doomed {
+		m.index.remove(m.hashes[i], p)
 	}
 }
 
@@ -244,7 +217,7 @@ func (m *Memory) Warm(keys []delegation.Key) {
 }
 
 // Len is the number of entries.
-func (m *Memory) Len() int { return m.now.table.Len() }
+func (m *Memory) Len() int { return m.now.table.len }
 
 // Commit ends the batch. It returns no Pending: a crash of the process loses a
 // Memory, and [Memory.Crash] goes back to here.
@@ -273,7 +246,7 @@ func (m *Memory) Room() (uint64, error) {
 	if m.opts.LimitBytes == 0 {
 		return math.MaxUint64, nil
 	}
-	return m.opts.LimitBytes - min(m.opts.LimitBytes, m.now.used), nil
+	return m.opts.LimitBytes - min(m.opts.LimitBytes, m.now.table.used), nil
 }
 
 // Close does nothing; the store may even be used on.

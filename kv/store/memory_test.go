@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"runtime"
@@ -27,19 +28,39 @@ func fill(s Store, n, valueBytes int, ascending bool) {
 
 func numbered(i int) delegation.Key { return delegation.Key(fmt.Sprintf("key:%012d", i)) }
 
-// TestBytesPerEntry holds what an entry costs beyond its key and value under the
-// number that Room counts with, for entries that came in scattered order and (the
-// worst case for the tree, whose nodes stay half empty) in order.
+// TestBytesPerEntry bounds what an entry costs beyond its key and value, for entries
+// that came in scattered order, and in order, as moves bring them.
 func TestBytesPerEntry(t *testing.T) {
-	const n, valueBytes = 200_000, 128
+	const n, valueBytes, most = 200_000, 128, 42
 	for _, ascending := range []bool{false, true} {
 		s := NewMemory(MemoryOptions{})
 		before := heapBytes()
 		fill(s, n, valueBytes, ascending)
 		perEntry := float64(heapBytes()-before)/n - valueBytes - 16
 		t.Logf("ascending %v: %.1f bytes per entry beyond key and value", ascending, perEntry)
-		if perEntry > memoryOverheadBytes {
-			t.Errorf("ascending %v: %.1f bytes per entry beyond key and value, at most %d", ascending, perEntry, memoryOverheadBytes)
+		if perEntry > most {
+			t.Errorf("ascending %v: %.1f bytes per entry beyond key and value, at most %d", ascending, perEntry, most)
+		}
+		runtime.KeepAlive(s)
+	}
+}
+
+// TestBytesPerEntryBySize holds what Room counts against the memory that is taken,
+// whatever the allocator's size classes make of a value.
+func TestBytesPerEntryBySize(t *testing.T) {
+	for _, valueBytes := range []int{0, 8, 100, 128, 500, 1 << 10, 3000, 8 << 10, 20_000, 32 << 10, 100_000, 1 << 20} {
+		const limit = 1 << 40
+		n := max(50_000/(1+valueBytes/100), 20)
+		s := NewMemory(MemoryOptions{LimitBytes: limit})
+		before := heapBytes()
+		fill(s, n, valueBytes, false)
+		taken := float64(heapBytes() - before)
+		room, _ := s.Room()
+		counted := float64(limit - room)
+		t.Logf("values of %d bytes: %.1f bytes per entry beyond key and value, counted as %.1f",
+			valueBytes, taken/float64(n)-float64(valueBytes+16), counted/float64(n)-float64(valueBytes+16))
+		if counted < 0.95*taken || counted > 1.02*taken+float64(n)*slotBytes {
+			t.Errorf("values of %d bytes: %.0f bytes are counted, %.0f taken", valueBytes, counted, taken)
 		}
 		runtime.KeepAlive(s)
 	}
@@ -157,18 +178,49 @@ func TestMemoryRoom(t *testing.T) {
 			t.Fatalf("room %d %v, want %d", got, err, room)
 		}
 	}
+	size := func(key string, valueBytes int) uint64 {
+		return pack(marshal.Entry{Key: delegation.Key(key), Value: make([]byte, valueBytes)}).size()
+	}
 	want(limit)
 	s.Put(marshal.Entry{Key: "abc", Value: make([]byte, 1000)})
-	want(limit - 1003 - memoryOverheadBytes)
+	want(limit - size("abc", 1000))
 	s.Put(marshal.Entry{Key: "abc", Value: make([]byte, 500)})
-	want(limit - 503 - memoryOverheadBytes)
+	want(limit - size("abc", 500))
 	s.Put(marshal.Entry{Key: "d", Value: make([]byte, 2*limit)})
 	want(0)
 	s.Delete("d")
 	s.Delete("d")
-	want(limit - 503 - memoryOverheadBytes)
+	want(limit - size("abc", 500))
+	s.Put(marshal.Entry{Key: "e", Value: make([]byte, 100)})
+	s.Put(marshal.Entry{Key: "f", Value: make([]byte, 200)})
+	s.RemoveRange(delegation.Range{From: delegation.At("b"), Until: delegation.At("f")})
+	want(limit - size("abc", 500) - size("f", 200))
 	s.RemoveRange(delegation.All)
 	want(limit)
+}
+
+// TestWhatAnEntryTakesStaysWhereItIs: a value that fits goes where the old one was,
+// and one that would leave much unused does not.
+func TestWhatAnEntryTakesStaysWhereItIs(t *testing.T) {
+	for _, c := range []struct {
+		first, second int
+		stays         bool
+	}{{128, 128, true}, {128, 120, true}, {128, 129, false}, {1000, 1050, true}, {1000, 900, true}, {1000, 500, false},
+		{32 << 10, 30 << 10, true}, {1 << 20, 1<<20 - 5<<10, true}, {1 << 20, 1<<20 - 100<<10, false}} {
+		s := NewMemory(MemoryOptions{})
+		s.Put(marshal.Entry{Key: "key:000000000001", Value: make([]byte, c.first), Version: 1})
+		before, _ := s.now.table.get("key:000000000001")
+		used := s.now.table.used
+		value := bytes.Repeat([]byte{7}, c.second)
+		s.Put(marshal.Entry{Key: "key:000000000001", Value: value, Version: 2})
+		after, _ := s.now.table.get("key:000000000001")
+		if e := after.entry(); !bytes.Equal(e.Value, value) || e.Version != 2 || e.Key != "key:000000000001" {
+			t.Errorf("%d bytes after %d: the entry is %d bytes, version %d", c.second, c.first, len(e.Value), e.Version)
+		}
+		if stays := before == after; stays != c.stays || stays && used != s.now.table.used || s.now.table.used != after.size() {
+			t.Errorf("%d bytes after %d: in place %v, %d bytes used, %d before", c.second, c.first, stays, s.now.table.used, used)
+		}
+	}
 }
 
 // TestVolatileMemoryKeepsNoRecords: without records there is nothing to load.

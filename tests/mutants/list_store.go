@@ -121,9 +121,44 @@ var storeMutants = []mutant{
 		breaks: "a crash loses what was not committed: else the simulator proves nothing",
 	},
 	{
-		name: "memory-room-not-returned", file: "kv/store/memory.go",
-		before: "		i.used -= old.size()\n", after: "		_ = old\n",
+		name: "memory-room-not-returned", file: "kv/store/table.go",
+		before: "		t.used -= b.entries[i].size()\n", after: "",
 		breaks: "what is overwritten takes no room any more", by: "./kv/store:TestMemoryRoom",
+	},
+	{
+		name: "entry-size-as-asked", file: "kv/store/entry.go",
+		before: "	data = data[:cap(data)]\n", after: "	data = data[:len(data):len(data)]\n",
+		breaks: "what the allocator rounds an entry up to is counted", by: "./kv/store:TestBytesPerEntryBySize",
+	},
+	{
+		name: "entry-keeps-all-slack", file: "kv/store/entry.go",
+		before: "if left < 0 || left > min(max(smallSlackBytes, len(data)/4), maxSlackBytes) {", after: "if left < 0 || left > maxSlackBytes {",
+		breaks: "a value that became small gives memory back", by: "./kv/store:TestWhatAnEntryTakes",
+	},
+	{
+		name: "table-shared-page-changed", file: "kv/store/table.go",
+		before: "	if b.owner != t.owner {\n", after: "	if b.owner == nil {\n",
+		breaks: "a page that a clone shares is copied before it changes", by: "./kv/store:TestCloneIsIndependent",
+	},
+	{
+		name: "table-page-not-dropped", file: "kv/store/table.go",
+		before: "until-from == len(b.entries) && b.low != \"\"", after: "false",
+		breaks: "a table that shrank is as small as one that never was larger", by: "./kv/store:TestTable",
+	},
+	{
+		name: "table-range-to-end-of-page", file: "kv/store/table.go",
+		before: "		if until != \"\" && i == len(touched)-1 {\n			end, _ = b.search(until)\n		}\n", after: "",
+		breaks: "of the last page of a range only what lies in the range is removed",
+	},
+	{
+		name: "table-never-joined", file: "kv/store/table.go",
+		before: "if len(right.entries) >= minPageEntries {", after: "if len(right.entries) >= 0 {",
+		breaks: "pages that have become small become one", by: "./kv/store:TestSmallPages",
+	},
+	{
+		name: "table-ascending-leaves-halves", file: "kv/store/table.go",
+		before: "	if at == pageEntries {\n		cut = at\n	}\n", after: "",
+		breaks: "keys that come in their order leave full pages behind", by: "./kv/store:TestAscendingKeys",
 	},
 	{
 		name: "fence-syncs-after-failure", file: "kv/store/fence.go",
@@ -133,7 +168,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "index-keeps-removed", file: "kv/store/memory.go",
-		before: "	w := m.write()\n	if m.index != nil {\n", after: "	w := m.write()\n	if false {\n",
+		before: "	if m.index != nil {\n		m.unindex(from, until)\n", after: "	if false {\n		m.unindex(from, until)\n",
 		breaks: "what is removed is found no more",
 	},
 	{
