@@ -65,13 +65,13 @@ func TestTableAgreesWithAMap(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		keys := []int{20, 700, 5000, 5000}[seed]
 		stores := []*driven{{NewMemory(MemoryOptions{Records: seed == 3}), map[delegation.Key]marshal.Version{}}}
-		for step := range 40_000 {
+		for step := range 20_000 {
 			d := stores[random.IntN(len(stores))]
-			d.change(random, keys, step, step%10_000 < 6000)
-			if step%4000 == 3999 && len(stores) < 4 {
+			d.change(random, keys, step, step%5000 < 3000)
+			if step%2000 == 1999 && len(stores) < 4 {
 				stores = append(stores, &driven{d.store.Clone(), maps.Clone(d.model)})
 			}
-			if step%500 == 0 || keys == 20 && step%7 == 0 {
+			if step%1000 == 0 || keys == 20 && step%50 == 0 {
 				for _, d := range stores {
 					if err := d.check(); err != nil {
 						t.Fatalf("seed %d step %d: %v", seed, step, err)
