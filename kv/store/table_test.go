@@ -61,11 +61,15 @@ func someKey(random *rand.Rand, keys int) delegation.Key {
 // TestTableAgreesWithAMap drives a table that grows and shrinks, by single keys,
 // ranges, and runs of keys in order, with clones that go on by themselves.
 func TestTableAgreesWithAMap(t *testing.T) {
+	steps := 20_000
+	if testing.Short() {
+		steps = 6000
+	}
 	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		keys := []int{20, 700, 5000, 5000}[seed]
 		stores := []*driven{{NewMemory(MemoryOptions{Records: seed == 3}), map[delegation.Key]marshal.Version{}}}
-		for step := range 20_000 {
+		for step := range steps {
 			d := stores[random.IntN(len(stores))]
 			d.change(random, keys, step, step%5000 < 3000)
 			if step%2000 == 1999 && len(stores) < 4 {
