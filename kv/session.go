@@ -280,6 +280,10 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 	return s
 }
 
+// keptAnswers is for how many answers a session keeps the memory (3 KiB) without having
+// them: those of common batches, so that these make no new map each time.
+const keptAnswers = 64
+
 // answer records the one answer that a number of a write or an order ever gets,
 // and sends it. Only this closes the number.
 func (h *Host) answer(p Packet, s *liveSession, number uint64, m marshal.Message) {
@@ -290,7 +294,7 @@ func (h *Host) answer(p Packet, s *liveSession, number uint64, m marshal.Message
 			h.live.count(s, -1)
 		}
 	}
-	if s.most >= 32 && len(s.Answers) <= s.most/4 {
+	if s.most > keptAnswers && len(s.Answers) <= s.most/4 {
 		// A map, and its clone, keeps the memory of the most that it ever held.
 		s.Answers, s.most = maps.Collect(maps.All(s.Answers)), 0
 	}

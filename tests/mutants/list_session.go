@@ -150,7 +150,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "forgotten-answers-stay", file: "kv/session.go",
-		before: "if s.most >= 32 && len", after: "if s.most >= 1<<20 && len",
+		before: "if s.most > keptAnswers && len", after: "if s.most > 1<<20 && len",
 		breaks: "a session takes no memory for answers that it forgot", by: "./kv",
 	},
 	{
