@@ -28,7 +28,7 @@ func MapOf(pairs []Boundary) (*Map, error) {
 	}
 	m := NewMap(pairs[0].Host)
 	for _, p := range pairs[1:] {
-		m.set(boundary{key: p.From.Clone().key, value: p.Host})
+		m.set(boundary{key: p.From.Clone().key, host: p.Host})
 	}
 	return m, nil
 }
@@ -92,7 +92,7 @@ func (c *checker) end() error {
 // over a [Map.Clone] to change it.
 func (m *Map) Boundaries() iter.Seq2[Bound, HostID] {
 	return func(yield func(Bound, HostID) bool) {
-		m.ascend("", func(b boundary) bool { return yield(Bound{key: b.key}, b.value) })
+		m.ascend("", func(b boundary) bool { return yield(Bound{key: b.key}, b.host) })
 	}
 }
 
@@ -117,12 +117,12 @@ func (m *Map) RangesFrom(from Bound) iter.Seq2[Range, HostID] {
 			if b.key <= from.key {
 				return true
 			}
-			more = yield(Range{From: Bound{key: open.key}, Until: Bound{key: b.key}}, open.value)
+			more = yield(Range{From: Bound{key: open.key}, Until: Bound{key: b.key}}, open.host)
 			open = b
 			return more
 		})
 		if more {
-			yield(Range{From: Bound{key: open.key}, Until: PosInf}, open.value)
+			yield(Range{From: Bound{key: open.key}, Until: PosInf}, open.host)
 		}
 	}
 }

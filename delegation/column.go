@@ -8,7 +8,7 @@ import (
 // wordBytes is how many bytes of a key a column compares at once.
 const wordBytes = 8
 
-// A column is items in ascending order of their keys, laid out so that a search touches
+// A column is boundaries in ascending order, laid out so that a search touches
 // little memory: what all keys but the first begin with is kept once, and the
 // [wordBytes] bytes that follow it in each key lie side by side as numbers. Only
 // where these are equal does a search look at a key itself.
@@ -21,9 +21,9 @@ const wordBytes = 8
 //     the last of them have in common; "" where there is one item at most;
 //   - words[i] is [word] of what follows the prefix in items[i].key, for i ≥ 1;
 //     words[0] means nothing.
-type column[V any] struct {
+type column struct {
 	prefix string // shares memory with one of the keys
-	items  []item[V]
+	items  []boundary
 	words  []uint64 // as long as items
 }
 
@@ -43,7 +43,7 @@ func word(s string) (w uint64) {
 
 // floor returns the place of the last item at or below key, which the first item
 // is: 0 where no other is.
-func (c *column[V]) floor(key string) int {
+func (c *column) floor(key string) int {
 	n := len(c.prefix)
 	if len(key) < n || key[:n] != c.prefix {
 		// Then key lies below all keys that begin with prefix, or above them all.
@@ -97,21 +97,21 @@ func lastAtMost(words []uint64, w uint64) int {
 }
 
 // insert makes b the item at place i ≥ 1, where it belongs.
-func (c *column[V]) insert(i int, b item[V]) {
+func (c *column) insert(i int, b boundary) {
 	c.items = slices.Insert(c.items, i, b)
 	c.words = slices.Insert(c.words, i, 0)
 	c.settle(i)
 }
 
 // remove takes the item at place i out.
-func (c *column[V]) remove(i int) {
+func (c *column) remove(i int) {
 	c.items = slices.Delete(c.items, i, i+1)
 	c.words = slices.Delete(c.words, i, i+1)
 	c.settle(i)
 }
 
 // rename gives the item at place i another key that belongs there.
-func (c *column[V]) rename(i int, key string) {
+func (c *column) rename(i int, key string) {
 	c.items[i].key = key
 	c.settle(i)
 }
@@ -119,7 +119,7 @@ func (c *column[V]) rename(i int, key string) {
 // settle restores prefix and words after the item at place i came, went or got
 // another key. All words change with the prefix, and the prefix only where the
 // item was one of the two that define it.
-func (c *column[V]) settle(i int) {
+func (c *column) settle(i int) {
 	last := len(c.items) - 1
 	if i <= 1 || i >= last {
 		old := len(c.prefix)
@@ -135,14 +135,14 @@ func (c *column[V]) settle(i int) {
 }
 
 // rebuild restores prefix and words after any change of items.
-func (c *column[V]) rebuild() {
+func (c *column) rebuild() {
 	c.prefix = c.common()
 	c.words = slices.Grow(c.words[:0], len(c.items))[:len(c.items)]
 	c.spell()
 }
 
 // common returns what all keys but the first begin with.
-func (c *column[V]) common() string {
+func (c *column) common() string {
 	if len(c.items) < 2 {
 		return ""
 	}
@@ -155,7 +155,7 @@ func (c *column[V]) common() string {
 }
 
 // spell sets all words.
-func (c *column[V]) spell() {
+func (c *column) spell() {
 	for i := 1; i < len(c.items); i++ {
 		c.words[i] = word(c.items[i].key[len(c.prefix):])
 	}

@@ -15,10 +15,13 @@ var (
 	ErrInvalidMap = errors.New("invalid delegation map")
 )
 
-// A boundary says that the host that is its value owns every key from here up to
-// the next boundary. No boundary is at +∞, and the empty string stands for −∞, so
-// the bound needs no more than its key.
-type boundary = item[HostID]
+// A boundary says that host owns every key from here up to the next boundary. No
+// boundary is at +∞, and the empty string stands for −∞, so the bound needs no
+// more than its key.
+type boundary struct {
+	key  string
+	host HostID
+}
 
 // A Map is the delegation map: a total function from keys to hosts.
 //
@@ -38,7 +41,7 @@ type boundary = item[HostID]
 // read may run concurrently with one another; [Map.Assign] and [Map.Clone] may
 // not run concurrently with any other call on the same map.
 type Map struct {
-	tree[HostID]
+	tree
 }
 
 // NewMap returns the map in which root owns every key, as the root host does in
@@ -47,12 +50,12 @@ func NewMap(root HostID) *Map {
 	if root == 0 {
 		panic("delegation.NewMap: host 0 cannot own keys (invariant MapComplete)")
 	}
-	return &Map{tree: newTree(root)}
+	return &Map{tree: newTree(boundary{host: root})}
 }
 
 // Lookup returns the host that owns key, in time logarithmic in [Map.Len] and
 // without allocating. It is never zero.
-func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).value }
+func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }
 
 // LookupRange returns the widest range around key that has one owner, and that
 // owner: what a redirect says.
@@ -62,13 +65,13 @@ func (m *Map) LookupRange(key Key) (Range, HostID) {
 	if high, ok := m.above(string(key)); ok {
 		r.Until = Bound{key: high.key}
 	}
-	return r, low.value
+	return r, low.host
 }
 
 // OwnsAll reports whether h owns every key of r. It is false for an empty r:
 // nobody can give away nothing.
 func (m *Map) OwnsAll(r Range, h HostID) bool {
-	if r.Empty() || m.floor(r.From.key).value != h {
+	if r.Empty() || m.floor(r.From.key).host != h {
 		return false
 	}
 	// In a canonical map a boundary inside r is a change of owner.
@@ -91,17 +94,17 @@ func (m *Map) Assign(r Range, h HostID) error {
 	}
 	var left, right HostID // the owners just below and just above r; 0: nothing there
 	if below, ok := m.below(r.From.key); ok {
-		left = below.value
+		left = below.host
 	}
 	if !r.Until.inf {
-		right = m.floor(r.Until.key).value
+		right = m.floor(r.Until.key).host
 	}
 	for b, ok := m.firstInside(r); ok; b, ok = m.firstInside(r) {
 		m.delete(b.key)
 	}
-	m.put(boundary{key: r.From.key, value: h}, left)
+	m.put(boundary{key: r.From.key, host: h}, left)
 	if !r.Until.inf {
-		m.put(boundary{key: r.Until.key, value: right}, h)
+		m.put(boundary{key: r.Until.key, host: right}, h)
 	}
 	return nil
 }
@@ -112,12 +115,12 @@ func (m *Map) Assign(r Range, h HostID) error {
 func (m *Map) put(b boundary, below HostID) {
 	old, exists := m.get(b.key)
 	switch {
-	case b.value == below:
+	case b.host == below:
 		if exists {
 			m.delete(b.key)
 		}
 		return
-	case exists && old.value == b.value:
+	case exists && old.host == b.host:
 		return
 	case exists:
 		b.key = old.key // ours already
@@ -160,7 +163,7 @@ func (m *Map) Equal(o *Map) bool {
 	equal := true
 	m.ascend("", func(b boundary) bool {
 		other, ok := o.get(b.key)
-		equal = ok && other.value == b.value
+		equal = ok && other.host == b.host
 		return equal
 	})
 	return equal

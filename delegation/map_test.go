@@ -283,7 +283,7 @@ func TestCheckFindsBrokenMaps(t *testing.T) {
 		says  string
 	}{
 		{"total", func(m *Map) { m.root.items[0].key = "a" }, "no owner"},
-		{"never empty", func(m *Map) { m.root.column = column[HostID]{} }, "no boundary"},
+		{"never empty", func(m *Map) { m.root.column = column{} }, "no boundary"},
 		{"sorted", func(m *Map) { m.root.items[1].key = "x" }, `"d" does not lie above`},
 		{"canonical", func(m *Map) { m.set(boundary{"c", 2}) }, "both belong to host 2"},
 		{"hosts", func(m *Map) { m.set(boundary{"c", 0}) }, "no host"},

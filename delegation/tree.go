@@ -13,56 +13,50 @@ const maxItems = 128
 // and goes does not split and join nodes each time.
 const minItems = maxItems / 4
 
-// assignAdds is how many items an [Map.Assign] adds at most: a node that is
+// assignAdds is how many boundaries an [Map.Assign] adds at most: a node that is
 // copied because it is about to change has room for them.
 const assignAdds = 2
 
-// An item is a value at a key, the empty string for −∞.
-type item[V any] struct {
-	key   string
-	value V
-}
-
-// A tree is items, the first of which is at −∞: a B+ tree whose nodes are columns.
-// The prefix of a node grows longer on the way down, so that
+// A tree is the boundaries of a [Map], the first of which is −∞: a B+ tree whose
+// nodes are columns. The prefix of a node grows longer on the way down, so that
 // the words of a column tell its keys apart wherever they begin to differ.
 //
 // Trees share nodes until one of them changes those: a tree changes only nodes
 // of its owner, and copies others before. Clones have owners that are new.
-type tree[V any] struct {
-	root  *node[V]
-	count int    // items
+type tree struct {
+	root  *node
+	count int    // boundaries
 	owner *owner // never shared with another tree
 }
 
 // An owner is nothing but its address.
 type owner byte
 
-// A node is a leaf, whose items are those of the tree, or an inner node, whose items
-// are the first keys of its children, without values. All leaves are equally deep.
-type node[V any] struct {
-	column[V]
-	children []*node[V] // nil in a leaf; else children[i].items[0].key == items[i].key
-	owner    *owner     // the tree that may change the node
+// A node is a leaf, whose items are boundaries, or an inner node, whose items are
+// the first keys of its children, without hosts. All leaves are equally deep.
+type node struct {
+	column
+	children []*node // nil in a leaf; else children[i].items[0].key == items[i].key
+	owner    *owner  // the tree that may change the node
 }
 
-// newTree returns the tree of one item, at −∞.
-func newTree[V any](value V) tree[V] {
-	t := tree[V]{count: 1, owner: new(owner)}
-	t.root = &node[V]{owner: t.owner, column: column[V]{items: []item[V]{{value: value}}, words: []uint64{0}}}
+// newTree returns the tree of one boundary.
+func newTree(b boundary) tree {
+	t := tree{count: 1, owner: new(owner)}
+	t.root = &node{owner: t.owner, column: column{items: []boundary{b}, words: []uint64{0}}}
 	return t
 }
 
 // clone returns an independent copy in constant time.
-func (t *tree[V]) clone() tree[V] {
+func (t *tree) clone() tree {
 	owners := new([2]owner)
 	t.owner = &owners[0]
-	return tree[V]{root: t.root, count: t.count, owner: &owners[1]}
+	return tree{root: t.root, count: t.count, owner: &owners[1]}
 }
 
 // floor returns the boundary at or below key: the one whose host owns it. There
 // is always one, since the first is −∞.
-func (t *tree[V]) floor(key string) item[V] {
+func (t *tree) floor(key string) boundary {
 	n := t.root
 	for n.children != nil {
 		n = n.children[n.floor(key)]
@@ -71,15 +65,15 @@ func (t *tree[V]) floor(key string) item[V] {
 }
 
 // get returns the boundary at key.
-func (t *tree[V]) get(key string) (b item[V], ok bool) {
+func (t *tree) get(key string) (b boundary, ok bool) {
 	b = t.floor(key)
 	return b, b.key == key
 }
 
 // below returns the last boundary strictly below key.
-func (t *tree[V]) below(key string) (b item[V], ok bool) {
+func (t *tree) below(key string) (b boundary, ok bool) {
 	if key == "" {
-		return item[V]{}, false
+		return boundary{}, false
 	}
 	for n := t.root; ; {
 		i := n.floor(key)
@@ -94,9 +88,9 @@ func (t *tree[V]) below(key string) (b item[V], ok bool) {
 }
 
 // above returns the first boundary strictly above key.
-func (t *tree[V]) above(key string) (b item[V], ok bool) {
+func (t *tree) above(key string) (b boundary, ok bool) {
 	n := t.root
-	var next *node[V] // holds the keys just above those of n
+	var next *node // holds the keys just above those of n
 	for n.children != nil {
 		i := n.floor(key)
 		if i+1 < len(n.children) {
@@ -108,7 +102,7 @@ func (t *tree[V]) above(key string) (b item[V], ok bool) {
 		return n.items[i], true
 	}
 	if next == nil {
-		return item[V]{}, false
+		return boundary{}, false
 	}
 	for next.children != nil {
 		next = next.children[0]
@@ -118,9 +112,9 @@ func (t *tree[V]) above(key string) (b item[V], ok bool) {
 
 // ascend yields the boundary at or below key and all above it, in their order,
 // while yield returns true.
-func (t *tree[V]) ascend(key string, yield func(item[V]) bool) { t.root.ascend(key, yield) }
+func (t *tree) ascend(key string, yield func(boundary) bool) { t.root.ascend(key, yield) }
 
-func (n *node[V]) ascend(key string, yield func(item[V]) bool) bool {
+func (n *node) ascend(key string, yield func(boundary) bool) bool {
 	for i := n.floor(key); i < len(n.items); i++ {
 		if n.children == nil && !yield(n.items[i]) ||
 			n.children != nil && !n.children[i].ascend(max(key, n.items[i].key), yield) {
@@ -131,21 +125,21 @@ func (n *node[V]) ascend(key string, yield func(item[V]) bool) bool {
 }
 
 // set makes b a boundary, in place of one at the same key if there is one.
-func (t *tree[V]) set(b item[V]) {
+func (t *tree) set(b boundary) {
 	t.root = t.own(t.root)
 	right := t.setIn(t.root, b)
 	if right == nil {
 		return
 	}
 	left := t.root
-	t.root = &node[V]{owner: t.owner, children: []*node[V]{left, right}}
-	t.root.items = []item[V]{{key: left.items[0].key}, {key: right.items[0].key}}
+	t.root = &node{owner: t.owner, children: []*node{left, right}}
+	t.root.items = []boundary{{key: left.items[0].key}, {key: right.items[0].key}}
 	t.root.rebuild()
 }
 
 // setIn does the work of set below n. Where n becomes too large it keeps the lower
 // half, and the other is returned.
-func (t *tree[V]) setIn(n *node[V], b item[V]) (right *node[V]) {
+func (t *tree) setIn(n *node, b boundary) (right *node) {
 	i := n.floor(b.key)
 	switch {
 	case n.children != nil:
@@ -153,7 +147,7 @@ func (t *tree[V]) setIn(n *node[V], b item[V]) (right *node[V]) {
 		if more == nil {
 			return nil
 		}
-		n.insert(i+1, item[V]{key: more.items[0].key})
+		n.insert(i+1, boundary{key: more.items[0].key})
 		n.children = slices.Insert(n.children, i+1, more)
 	case n.items[i].key == b.key:
 		n.items[i] = b
@@ -169,7 +163,7 @@ func (t *tree[V]) setIn(n *node[V], b item[V]) (right *node[V]) {
 }
 
 // delete removes the boundary at key, which there is, and which is not −∞.
-func (t *tree[V]) delete(key string) {
+func (t *tree) delete(key string) {
 	t.root = t.own(t.root)
 	t.deleteIn(t.root, key)
 	t.count--
@@ -179,7 +173,7 @@ func (t *tree[V]) delete(key string) {
 }
 
 // deleteIn does the work of delete below n.
-func (t *tree[V]) deleteIn(n *node[V], key string) {
+func (t *tree) deleteIn(n *node, key string) {
 	i := n.floor(key)
 	if n.children == nil {
 		n.remove(i)
@@ -197,7 +191,7 @@ func (t *tree[V]) deleteIn(n *node[V], key string) {
 
 // join makes one node of the children i-1 and i of n, or, where that were too
 // large, two of equal size.
-func (t *tree[V]) join(n *node[V], i int) {
+func (t *tree) join(n *node, i int) {
 	left, right := t.ownChild(n, i-1), n.children[i]
 	left.items = append(left.items, right.items...)
 	left.children = append(left.children, right.children...)
@@ -212,9 +206,9 @@ func (t *tree[V]) join(n *node[V], i int) {
 }
 
 // split leaves the lower half of n in n and returns the upper half.
-func (t *tree[V]) split(n *node[V]) (right *node[V]) {
+func (t *tree) split(n *node) (right *node) {
 	half := len(n.items) / 2
-	right = &node[V]{owner: t.owner, column: column[V]{items: slices.Clone(n.items[half:])}}
+	right = &node{owner: t.owner, column: column{items: slices.Clone(n.items[half:])}}
 	n.items = slices.Delete(n.items, half, len(n.items))
 	if n.children != nil {
 		right.children = slices.Clone(n.children[half:])
@@ -226,23 +220,23 @@ func (t *tree[V]) split(n *node[V]) (right *node[V]) {
 }
 
 // own returns n, or a copy where it is not t's to change.
-func (t *tree[V]) own(n *node[V]) *node[V] {
+func (t *tree) own(n *node) *node {
 	if n.owner == t.owner {
 		return n
 	}
-	return &node[V]{
+	return &node{
 		owner:    t.owner,
 		children: slices.Clone(n.children),
-		column: column[V]{
+		column: column{
 			prefix: n.prefix,
-			items:  append(make([]item[V], 0, len(n.items)+assignAdds), n.items...),
+			items:  append(make([]boundary, 0, len(n.items)+assignAdds), n.items...),
 			words:  append(make([]uint64, 0, len(n.words)+assignAdds), n.words...),
 		},
 	}
 }
 
 // ownChild makes the child i of n, which is t's to change, t's own, too.
-func (t *tree[V]) ownChild(n *node[V], i int) *node[V] {
+func (t *tree) ownChild(n *node, i int) *node {
 	n.children[i] = t.own(n.children[i])
 	return n.children[i]
 }

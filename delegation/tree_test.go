@@ -11,7 +11,7 @@ import (
 )
 
 // check returns what is wrong with the invariants of t and its nodes, all of them.
-func (t *tree[V]) check() error {
+func (t *tree) check() error {
 	if t.root.children != nil && len(t.root.children) < 2 {
 		return fmt.Errorf("a root of %d children", len(t.root.children))
 	}
@@ -27,7 +27,7 @@ func (t *tree[V]) check() error {
 
 // check returns how many boundaries lie below n, and how many levels; until, if
 // there is an end, is where those of the next node begin.
-func (n *node[V]) check(root *node[V], until string, end bool) (count, depth int, err error) {
+func (n *node) check(root *node, until string, end bool) (count, depth int, err error) {
 	switch size := len(n.items); {
 	case n != root && size < minItems || size > maxItems:
 		return 0, 0, fmt.Errorf("a node of %d items", size)
@@ -64,7 +64,7 @@ func (n *node[V]) check(root *node[V], until string, end bool) (count, depth int
 }
 
 // check is the invariants of a column, said in the simplest words.
-func (c *column[V]) check() error {
+func (c *column) check() error {
 	if len(c.words) != len(c.items) {
 		return fmt.Errorf("%d words for %d items", len(c.words), len(c.items))
 	}
@@ -134,7 +134,7 @@ func (f flat) at(key string) int {
 }
 
 // judgeTree holds what t says about key against f.
-func judgeTree(t *testing.T, tr *tree[HostID], f flat, key string) {
+func judgeTree(t *testing.T, tr *tree, f flat, key string) {
 	t.Helper()
 	i := f.at(key)
 	if got := tr.floor(key); got != f[i] {
@@ -172,8 +172,8 @@ func TestTreeAgainstSlice(t *testing.T) {
 	for name, family := range families {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
-			tr, f := newTree(HostID(1)), flat{{value: 1}}
-			var clone tree[HostID]
+			tr, f := newTree(boundary{host: 1}), flat{{host: 1}}
+			var clone tree
 			var cloned flat
 			for step := range 3_000 {
 				key := draw(rng, family)
@@ -187,7 +187,7 @@ func TestTreeAgainstSlice(t *testing.T) {
 					f = slices.Insert(f, i+1, boundary{key, HostID(step + 2)})
 					tr.set(f[i+1])
 				case key == "" || rng.IntN(8) == 0:
-					f[i].value = HostID(step + 2)
+					f[i].host = HostID(step + 2)
 					tr.set(f[i])
 				default:
 					f = slices.Delete(f, i, i+1)
@@ -217,7 +217,7 @@ func TestTreeGrowsAndShrinks(t *testing.T) {
 	const size = 20_000
 	for seed := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		tr, f := newTree(HostID(1)), flat{{value: 1}}
+		tr, f := newTree(boundary{host: 1}), flat{{host: 1}}
 		for i := range size {
 			f = append(f, boundary{string(benchKey(i)), HostID(i + 2)})
 		}
@@ -245,7 +245,7 @@ func TestTreeGrowsAndShrinks(t *testing.T) {
 }
 
 // same fails the test unless the tree has exactly the boundaries of f.
-func same(t *testing.T, tr *tree[HostID], f flat) {
+func same(t *testing.T, tr *tree, f flat) {
 	t.Helper()
 	if tr.root == nil {
 		return

@@ -3,8 +3,11 @@ package store
 import (
 	"strings"
 
-	"ironkv/delegation"
+	"github.com/google/btree"
 )
+
+// pagesDegree is the least number of children of a node of a tree of pages.
+const pagesDegree = 16
 
 // A table is entries in pages, which a tree finds. A page has the keys from its low
 // bound on to the next page's. The first page's bound is "", below every key, and it
@@ -13,8 +16,8 @@ import (
 // Tables share pages until one of them changes those: a table changes only pages of
 // its owner, and copies others before. Clones have owners that are new.
 type table struct {
-	pages *delegation.Tree[*page] // by their low bounds
-	owner *owner                  // never shared with another table that changes
+	pages *btree.BTreeG[leaf] // by their low bounds
+	owner *owner              // never shared with another table that changes
 	len   int
 	used  uint64 // sum of packed.size
 }
@@ -27,7 +30,9 @@ type leaf struct {
 
 func newTable() *table {
 	first := &page{owner: new(owner)}
-	return &table{pages: delegation.NewTree(first), owner: first.owner}
+	t := &table{pages: btree.NewG(pagesDegree, func(a, b leaf) bool { return a.low < b.low }), owner: first.owner}
+	t.pages.ReplaceOrInsert(leaf{page: first})
+	return t
 }
 
 // clone returns an independent copy in constant time; t may not be changed any more.
@@ -36,16 +41,37 @@ func (t *table) clone() *table {
 }
 
 // floor returns the page that has key, if a page has.
-func (t *table) floor(key string) leaf {
-	low, p := t.pages.Floor(key)
-	return leaf{low, p}
+func (t *table) floor(key string) (found leaf) {
+	t.pages.DescendLessOrEqual(leaf{low: key}, func(b leaf) bool {
+		found = b
+		return false
+	})
+	return found
+}
+
+// next returns the page behind b.
+func (t *table) next(b leaf) (found leaf, ok bool) {
+	t.pages.AscendGreaterOrEqual(b, func(n leaf) bool {
+		found, ok = n, n.low != b.low
+		return !ok
+	})
+	return found, ok
+}
+
+// previous returns the page before b.
+func (t *table) previous(b leaf) (found leaf, ok bool) {
+	t.pages.DescendLessOrEqual(b, func(n leaf) bool {
+		found, ok = n, n.low != b.low
+		return !ok
+	})
+	return found, ok
 }
 
 // own returns b's page, to be changed.
 func (t *table) own(b leaf) *page {
 	if b.owner != t.owner {
 		b.page = b.copied(t.owner)
-		t.pages.Set(b.low, b.page)
+		t.pages.ReplaceOrInsert(b)
 	}
 	return b.page
 }
@@ -92,7 +118,7 @@ func (t *table) insert(b leaf, at int, p packed) {
 	} else {
 		right.insert(at-cut, p)
 	}
-	t.pages.Set(strings.Clone(right.entries[0].key()), right)
+	t.pages.ReplaceOrInsert(leaf{strings.Clone(right.entries[0].key()), right})
 }
 
 // remove removes key's entry, if there is one.
@@ -111,7 +137,7 @@ func (t *table) cut(b leaf, from, until int) {
 	}
 	t.len -= until - from
 	if until-from == len(b.entries) && b.low != "" {
-		t.pages.Delete(b.low)
+		t.pages.Delete(b)
 		return
 	}
 	t.own(b).remove(from, until)
@@ -120,11 +146,11 @@ func (t *table) cut(b leaf, from, until int) {
 // removeRange removes all entries from one key until another, "" for no end.
 func (t *table) removeRange(from, until string) {
 	var touched []leaf
-	t.pages.Ascend(from, func(low string, p *page) bool {
-		if until != "" && low >= until {
+	t.pages.AscendGreaterOrEqual(t.floor(from), func(b leaf) bool {
+		if until != "" && b.low >= until {
 			return false
 		}
-		touched = append(touched, leaf{low, p})
+		touched = append(touched, b)
 		return true
 	})
 	for i, b := range touched {
@@ -145,35 +171,35 @@ func (t *table) removeRange(from, until string) {
 
 // join makes the page that has key one with its neighbour, where both are small.
 func (t *table) join(key string) {
-	low, right := t.pages.Floor(key)
+	right := t.floor(key)
 	if len(right.entries) >= minPageEntries {
 		return
 	}
-	at, left, ok := t.pages.Below(low)
+	left, ok := t.previous(right)
 	if !ok {
-		at, left = low, right
-		if low, right, ok = t.pages.Above(at); !ok {
+		left = right
+		if right, ok = t.next(left); !ok {
 			return
 		}
 	}
 	if len(left.entries)+len(right.entries) > joinedEntries {
 		return
 	}
-	into := t.own(leaf{at, left})
+	into := t.own(left)
 	into.entries = append(into.entries, right.entries...)
 	into.fit()
-	t.pages.Delete(low)
+	t.pages.Delete(right)
 }
 
 // ascend yields the entries from one key until another, "" for no end, in order.
 func (t *table) ascend(from, until string, yield func(packed) bool) {
-	t.pages.Ascend(from, func(low string, b *page) bool {
+	t.pages.AscendGreaterOrEqual(t.floor(from), func(b leaf) bool {
 		n := len(b.entries)
 		if n == 0 {
 			return true
 		}
 		first, end := 0, n
-		if from > low {
+		if from > b.low {
 			first, _ = b.search(from)
 		}
 		if until != "" && b.entries[n-1].key() >= until {

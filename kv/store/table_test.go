@@ -18,7 +18,8 @@ import (
 func (t *table) check() (err error) {
 	entries, used, before := 0, uint64(0), ""
 	var lows []string
-	t.pages.Ascend("", func(low string, b *page) bool {
+	t.pages.Ascend(func(b leaf) bool {
+		low := b.low
 		if len(b.entries) > pageEntries || len(b.entries) == 0 && low != "" {
 			err = fmt.Errorf("the page from %q has %d entries", low, len(b.entries))
 		}

@@ -6,7 +6,7 @@ package main
 var invariantMutants = []mutant{
 	{
 		name: "map-not-canonical", file: "delegation/map.go",
-		before: "		left = below.value\n", after: "		_ = below\n",
+		before: "		left = below.host\n", after: "		_ = below\n",
 		breaks: "neighbours of one owner are one range", by: "sim", names: "MapComplete",
 	},
 	{

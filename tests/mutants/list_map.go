@@ -4,8 +4,8 @@ package main
 var mapMutants = []mutant{
 	{
 		name: "map-lookup-below", file: "delegation/map.go",
-		before: "func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).value }",
-		after:  "func (m *Map) Lookup(key Key) HostID { b, _ := m.below(string(key)); return b.value }",
+		before: "func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }",
+		after:  "func (m *Map) Lookup(key Key) HostID { b, _ := m.below(string(key)); return b.host }",
 		breaks: "a key at a boundary belongs to the range above",
 	},
 	{
@@ -20,17 +20,17 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "map-owns-all-from", file: "delegation/map.go",
-		before: "if r.Empty() || m.floor(r.From.key).value != h {", after: "if r.Empty() {",
+		before: "if r.Empty() || m.floor(r.From.key).host != h {", after: "if r.Empty() {",
 		breaks: "the beginning of a range is owned, too",
 	},
 	{
 		name: "map-owns-nothing", file: "delegation/map.go",
-		before: "if r.Empty() || m.floor(r.From.key).value != h {", after: "if m.floor(r.From.key).value != h {",
+		before: "if r.Empty() || m.floor(r.From.key).host != h {", after: "if m.floor(r.From.key).host != h {",
 		breaks: "nobody owns an empty range",
 	},
 	{
 		name: "map-left-not-merged", file: "delegation/map.go",
-		before: "		left = below.value\n", after: "		_ = below\n",
+		before: "		left = below.host\n", after: "		_ = below\n",
 		breaks: "neighbours of one owner are one range, at the low end",
 	},
 	{
@@ -40,18 +40,18 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "map-right-is-below", file: "delegation/map.go",
-		before: "		right = m.floor(r.Until.key).value\n", after: "		b, _ := m.below(r.Until.key)\n		right = b.value\n",
+		before: "		right = m.floor(r.Until.key).host\n", after: "		b, _ := m.below(r.Until.key)\n		right = b.host\n",
 		breaks: "the owner above a range stays, also where a boundary was there",
 	},
 	{
 		name: "map-right-after-change", file: "delegation/map.go",
-		before: "	if !r.Until.inf {\n		m.put(boundary{key: r.Until.key, value: right}, h)\n	}\n	return nil\n",
-		after:  "	if !r.Until.inf {\n		right = m.floor(r.Until.key).value\n		m.put(boundary{key: r.Until.key, value: right}, h)\n	}\n	return nil\n",
+		before: "	if !r.Until.inf {\n		m.put(boundary{key: r.Until.key, host: right}, h)\n	}\n	return nil\n",
+		after:  "	if !r.Until.inf {\n		right = m.floor(r.Until.key).host\n		m.put(boundary{key: r.Until.key, host: right}, h)\n	}\n	return nil\n",
 		breaks: "the keys above a range keep their owner",
 	},
 	{
 		name: "map-right-not-merged", file: "delegation/map.go",
-		before: "m.put(boundary{key: r.Until.key, value: right}, h)", after: "m.put(boundary{key: r.Until.key, value: right}, 0)",
+		before: "m.put(boundary{key: r.Until.key, host: right}, h)", after: "m.put(boundary{key: r.Until.key, host: right}, 0)",
 		breaks: "neighbours of one owner are one range, at the high end",
 	},
 	{
@@ -81,7 +81,7 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "map-old-owner-kept", file: "delegation/map.go",
-		before: "	case exists && old.value == b.value:\n", after: "	case exists:\n",
+		before: "	case exists && old.host == b.host:\n", after: "	case exists:\n",
 		breaks: "a boundary that stays has its new owner",
 	},
 	{
@@ -131,7 +131,7 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "tree-split-off-by-one", file: "delegation/tree.go",
-		before: "column[V]{items: slices.Clone(n.items[half:])}", after: "column[V]{items: slices.Clone(n.items[half+1:])}",
+		before: "column{items: slices.Clone(n.items[half:])}", after: "column{items: slices.Clone(n.items[half+1:])}",
 		breaks: "a node that is split loses no boundary",
 	},
 	{
