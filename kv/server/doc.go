@@ -11,6 +11,8 @@
 //     of every kind leave in the order of batches, after all batches up to their
 //     own are synced, also where their own wrote nothing: what a read returned or
 //     an audit counted is never taken back by a crash.
+//   - Where syncs take less than 2 ms, no batch is under way and nothing else has
+//     arrived, the loop waits for the sync by itself.
 //   - A commit or a sync that fails, or a machine that halts, stops the server;
 //     nothing of that batch or a later one leaves, and nothing is tried again.
 //   - Receiving never waits for sending. What cannot be sent counts as lost.
@@ -24,7 +26,7 @@
 // bytes back than it sent.
 //
 // Servers are safe for concurrent use. The machine runs in the goroutine of
-// [Server.Serve]; where the store syncs, a second goroutine waits and sends.
+// [Server.Serve]; where the store syncs slowly, a second goroutine waits and sends.
 //
 // server imports kv, kv/store, marshal, udp and delegation. It does not know the
 // judge: whoever wants a journal passes an [Observer].

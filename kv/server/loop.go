@@ -145,7 +145,9 @@ func (l *loop) turn() error {
 			return err
 		}
 	}
-	l.send()
+	if err := l.send(); err != nil {
+		return err
+	}
 	l.report.turn(now, l.machine, l.stats)
 	return nil
 }
@@ -246,13 +248,19 @@ func (l *loop) commit() error {
 }
 
 // send lets the batch's outputs leave: at once where it and all before it are
-// durable, else in their turn.
-func (l *loop) send() {
+// durable, or will be in a moment and there is nothing else to do; else in their turn.
+func (l *loop) send() error {
+	if l.out.pending != nil && len(l.out.list) > 0 && l.inbox.empty() && l.pipeline.prompt() {
+		if err := l.pipeline.settle(l.out); err != nil {
+			return err
+		}
+	}
 	if l.out.pending == nil && l.pipeline.idle() {
 		l.pipeline.transmit(l.out)
 		l.out.reset()
-		return
+		return nil
 	}
 	l.pipeline.queue(l.out)
 	l.out = nil
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"ironkv/udp"
 )
@@ -12,6 +13,11 @@ import (
 // time. The store's log syncs all that wait at once, so few are enough to keep it
 // busy, and the bound keeps their outputs' memory small.
 const PipelineDepth = 32
+
+// quickSync is how long the loop at most waits for a sync by itself, deaf meanwhile.
+// It answers all who asked at one moment with one sync, and wakes no other goroutine;
+// who comes meanwhile waits for this sync in any case.
+const quickSync = 2 * time.Millisecond
 
 // pipeline sends batches in order, each when it and all before it are durable:
 // the rule of group commit (DESIGN: outputs of every kind leave in batch order).
@@ -31,8 +37,12 @@ type pipeline struct {
 	muted  atomic.Bool
 	failed atomic.Pointer[error]
 	done   chan struct{}
-	sends  sendCounts
-	choked choked
+	// quick is quickSync, and syncTime how long the latest sync took, or what a longer
+	// one before has faded to; zero before the first.
+	quick    time.Duration
+	syncTime atomic.Int64
+	sends    sendCounts
+	choked   choked
 }
 
 func newPipeline(s socket) *pipeline {
@@ -42,6 +52,7 @@ func newPipeline(s socket) *pipeline {
 		queued: make(chan *outbox, PipelineDepth),
 		free:   make(chan *outbox, PipelineDepth+1),
 		done:   make(chan struct{}),
+		quick:  quickSync,
 	}
 	for range PipelineDepth + 1 {
 		p.free <- new(outbox)
@@ -95,9 +106,7 @@ func (p *pipeline) failure() error {
 func (p *pipeline) run() {
 	defer close(p.done)
 	for o := range p.queued {
-		if err := p.await(o); err != nil {
-			p.muted.Store(true)
-			p.failed.CompareAndSwap(nil, &err)
+		if p.settle(o) != nil {
 			p.socket.Wake()
 		}
 		if p.failed.Load() == nil {
@@ -116,9 +125,31 @@ func (p *pipeline) await(o *outbox) error {
 	if o.pending == nil {
 		return nil
 	}
+	began := time.Now()
 	if err := o.pending.Wait(); err != nil {
 		return errors.Join(ErrSync, err)
 	}
+	before := p.syncTime.Load()
+	p.syncTime.Store(max(int64(time.Since(began)), before-before/8, 1))
+	return nil
+}
+
+// prompt reports whether the next sync is expected to be quick, and no batch is
+// under way.
+func (p *pipeline) prompt() bool {
+	t := time.Duration(p.syncTime.Load())
+	return t > 0 && t < p.quick && p.idle()
+}
+
+// settle waits until o is durable. After a failure nothing leaves any more.
+func (p *pipeline) settle(o *outbox) error {
+	err := p.await(o)
+	if err != nil {
+		p.muted.Store(true)
+		p.failed.CompareAndSwap(nil, &err)
+		return err
+	}
+	o.pending = nil
 	return nil
 }
 

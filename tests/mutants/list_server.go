@@ -48,6 +48,16 @@ var serverMutants = []mutant{
 		breaks: "hosts are sent what they are sent with acknowledged fragments",
 	},
 	{
+		name: "quick-sync-overtakes", file: "kv/server/pipeline.go",
+		before: "return t > 0 && t < p.quick && p.idle()", after: "return t > 0 && t < p.quick",
+		breaks: "a batch that the loop waits for overtakes none", by: "./kv/server:TestPrompt",
+	},
+	{
+		name: "quick-sync-error-ignored", file: "kv/server/loop.go",
+		before: "		if err := l.pipeline.settle(l.out); err != nil {\n			return err\n", after: "		if err := l.pipeline.settle(l.out); err != nil {\n			l.out.pending = nil\n",
+		breaks: "a host whose sync fails stops", by: "./kv/server:TestFailedQuick",
+	},
+	{
 		name: "batches-after-failure-sent", file: "kv/server/pipeline.go",
 		before: "		if p.failed.Load() == nil {\n", after: "		if true {\n",
 		breaks: "a batch behind a failed sync is not sent",
