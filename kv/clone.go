@@ -74,32 +74,78 @@ func (h *Host) Encode(b []byte) []byte {
 	b = h.state.encode(b)
 	for _, id := range h.order {
 		l := h.links[id]
-		b = appendBool(b, l.met)
-		b = appendUint(b, l.room)
-		b = h.appendTimes(b, l.heard, l.greetAt, l.sentAt, l.resentAt, l.resendAt)
+		b = h.appendTimes(appendLink(b, l), l.heard, l.greetAt, l.sentAt, l.resentAt, l.resendAt)
 	}
 	for l := h.live.recent.first(); l != nil; l = h.live.recent.after(l) {
-		b = append(b, l.ID[:]...)
-		b = appendUint(b, l.floor)
-		b = h.appendTimes(b, l.used)
+		b = h.appendTimes(appendSession(b, l), l.used)
 	}
 	b = appendUint(b, uint64(len(h.holds.ready)))
 	for _, r := range h.Held() {
-		b = marshal.Append(b, r.Packet.Msg)
-		b = append(b, r.Packet.Src.Client.String()...)
-		b = h.appendTimes(b, r.until)
+		b = h.appendTimes(appendHeld(b, r), r.until)
 	}
 	for _, j := range h.active {
-		b = h.appendTimes(b, j.since, j.nextAt)
-		if b = appendUint(b, uint64(j.wants)); j.wants > 0 {
+		b = h.appendTimes(appendUint(b, uint64(j.wants)), j.nextAt)
+		if j.wants > 0 {
 			b = h.appendTimes(b, j.retryAt)
 		}
 	}
-	b = appendUint(b, uint64(h.turn))
-	b = appendUint(b, h.room)
-	b = appendBool(b, h.served > 0)
-	b = appendBool(b, h.timing)
+	b = h.appendRest(b)
 	return h.appendTimes(b, h.quietUntil, h.chunkAt, h.yieldUntil)
+}
+
+// EncodeStill is Encode for a host whose clock never moves on again, whose moves
+// have no limited rate, and whose bound of sessions is never met. Of a time it then
+// matters only whether it has come; and when and in which order sessions were used,
+// which says which expires or makes room, not at all.
+func (h *Host) EncodeStill(b []byte) []byte {
+	b = h.state.encode(b)
+	for _, id := range h.order {
+		l := h.links[id]
+		b = h.appendDue(appendLink(b, l),
+			l.heard+heardWithin/2, l.heard+heardWithin, l.greetAt, l.sentAt+silence, l.resentAt+gapRepeat, l.resendAt)
+	}
+	bySerial := map[uint64]*liveSession{}
+	for l := h.live.recent.first(); l != nil; l = h.live.recent.after(l) {
+		bySerial[l.Serial] = l
+	}
+	for _, l := range sorted(bySerial) {
+		b = appendSession(b, l)
+	}
+	b = appendUint(b, uint64(len(h.holds.ready)))
+	for _, r := range h.Held() {
+		b = h.appendDue(appendHeld(b, r), r.until)
+	}
+	for _, j := range h.active {
+		b = h.appendDue(appendUint(b, uint64(j.wants)), j.nextAt)
+		if j.wants > 0 {
+			b = h.appendDue(b, j.retryAt)
+		}
+	}
+	b = h.appendRest(b)
+	return h.appendDue(b, h.quietUntil, h.chunkAt+1, h.yieldUntil)
+}
+
+func appendLink(b []byte, l *link) []byte { return appendUint(appendBool(b, l.met), l.room) }
+
+func appendSession(b []byte, l *liveSession) []byte {
+	return appendUint(append(b, l.ID[:]...), l.floor)
+}
+
+func appendHeld(b []byte, r *Held) []byte {
+	return append(marshal.Append(b, r.Packet.Msg), r.Packet.Src.Client.String()...)
+}
+
+func (h *Host) appendRest(b []byte) []byte {
+	b = appendUint(b, uint64(h.turn), h.room)
+	return appendBool(appendBool(b, h.served > 0), h.timing)
+}
+
+// appendDue appends of each time whether it has come.
+func (h *Host) appendDue(b []byte, times ...Time) []byte {
+	for _, t := range times {
+		b = appendBool(b, t <= h.now)
+	}
+	return b
 }
 
 func (h *Host) appendTimes(b []byte, times ...Time) []byte {

@@ -24,7 +24,7 @@ const (
 	hangLeast  = 15 * time.Second
 	// testGrace is how much later than a test itself the process ends that hangs.
 	testGrace = 5 * time.Second
-	// maxStates fails a search that the mutant has made endless; the scopes need a fiftieth.
+	// maxStates fails a search that the mutant has made endless; the scopes need half of it at most.
 	maxStates = 1 << 20
 	// simSteps are those of each run, as in make sim.
 	simSteps = 4000

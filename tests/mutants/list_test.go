@@ -20,6 +20,29 @@ func TestListFitsTheCode(t *testing.T) {
 	}
 }
 
+// What a store like this one may never be without a check for: the conjuncts that "the
+// proof caught", what has to be durable before it is told, what makes delivery exactly
+// once, and what makes a write at most once.
+func TestTheListHasWhatItMustHave(t *testing.T) {
+	have := map[string]bool{}
+	for _, m := range all() {
+		have[m.name] = true
+	}
+	for _, name := range []string{
+		"shard-to-self", "shard-to-stranger", "shard-not-owned", "sends-before-commit", "tombstone-not-advanced", "tombstone-gap-taken",
+		"chunk-entries-kept", "entries-outside-taken", "redirect-not-recorded", "floor-ignored", "version-not-carried", "clock-not-raised",
+		"outbox-not-persisted", "cursor-not-persisted", "map-lookup-below", "map-left-is-floor", "map-right-is-below", "map-until-included",
+		"map-left-not-merged", "map-right-not-merged", "acked-retransmitted", "holds-unbounded", "hold-forever", "sync-dropped",
+		"overtakes-earlier-batch", "chunk-not-rechecked", "moves-overlap", "refusal-closes-number", "client-refusal-closes-number",
+		"incarnation-ignored", "ack-beyond-sent-believed", "clock-not-raised-by-empty", "fragments-across-transmissions",
+		"audit-acked-not-compared",
+	} {
+		if !have[name] {
+			t.Errorf("there is no mutant %s", name)
+		}
+	}
+}
+
 // Each invariant has a fault that makes it, by name, fail.
 func TestEachInvariantCatchesSomething(t *testing.T) {
 	caught := map[string]bool{}

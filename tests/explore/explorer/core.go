@@ -43,7 +43,10 @@ type graph struct {
 }
 
 // labels are a story's lines for what happens to a host without a packet.
-type labels struct{ timer, wait, crash string }
+type labels struct {
+	timer, wait, crash string
+	rooms              [3]string
+}
 
 // A core is a state of all hosts with what the judge makes of it. It never
 // changes, and there is one value for each.
@@ -85,7 +88,7 @@ func (g *graph) core(machines []*machine, checker *ghost.Checker, moved int) (*c
 	if old != nil {
 		return old, differ(protocol.Differ(old.checker.System().Hosts[moved], checker.System().Hosts[moved]))
 	}
-	if err := checker.Check(machines[moved].host); err != nil {
+	if err := machines[moved].read(func(h *kv.Host) error { return checker.Check(h) }); err != nil {
 		return nil, err
 	}
 	c := &core{machines: machines, checker: checker, key: key}
@@ -132,11 +135,12 @@ func (g *graph) judge(c *core, m move) *arrival {
 	checker := c.checker.Clone()
 	switch {
 	case m.event.kind == crash:
-		a.err = checker.Restart(o.next.host)
+		a.err = o.next.read(checker.Restart)
 	case o.out.Halt != nil:
 		a.err = fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
 	default:
-		if a.err = checker.Step(o.next.host, o.in, o.out); a.err == nil && o.next.lost {
+		a.err = o.next.read(func(h *kv.Host) error { return checker.Step(h, o.in, o.out) })
+		if a.err == nil && o.next.lost {
 			a.err = g.loses(o.next, checker)
 		}
 	}

@@ -8,8 +8,10 @@
 //
 // A [Scope] says how many hosts there are, what is stored, what each client asks
 // for one request after the other, and how often a host may crash, a client may
-// give up, and a host's clock may jump. It begins where the hosts have met and
-// the clients have sessions. It is explored to the end, never cut by a budget.
+// give up, a host's clock may jump, and its disk may fill up or have room again. A
+// crash leaves what is durable, and room is a number: both may happen any number of
+// times ([AnyNumber]), and there are still finitely many states. It begins where the
+// hosts have met and the clients have sessions. It is explored to the end, never cut by a budget.
 //
 // # What makes it finite
 //
@@ -22,7 +24,9 @@
 // # What makes it small
 //
 // What hosts do is computed once for each state of a host and each event, and
-// judged once for each state of all hosts; see [graph]. Two things are left out
+// judged once for each state of all hosts; see [graph]. Where time stands still hosts
+// are one state that differ only in what time would bring to light
+// ([kv.Host.EncodeStill]); a test sees that they behave alike. Two things are left out
 // that cannot be told apart from what is searched: a client sends its first
 // request at the beginning and each further one as soon as it has the answer (a
 // later sending is a later delivery); and where one answer is the only thing that
@@ -34,8 +38,9 @@
 //
 // After every step of a host: that it is steps of P and of S ([ghost.Checker]),
 // all of ghost.Invariants, and that a crash at this moment would be a stutter.
-// Where nothing is left to be delivered: that every request was answered, every
-// delegate received, and every move has ended.
+// Where nothing is left to be delivered, and no disk may be full: that every request
+// was answered, every delegate received, and every move has ended. A host that panics
+// is a story, too.
 //
 // It may be imported by everything under tests.
 package explorer

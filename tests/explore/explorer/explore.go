@@ -40,15 +40,20 @@ func (r Report) String() string {
 // Explore searches all of a scope. The error is a [*search.Counterexample] whose
 // trace is a shortest story, or wraps [search.ErrIncomplete].
 func Explore(scope Scope) (Report, error) {
+	_, r, err := explore(scope)
+	return r, err
+}
+
+func explore(scope Scope) (*graph, Report, error) {
 	g, first, err := begin(scope)
 	if err != nil {
-		return Report{}, err
+		return nil, Report{}, err
 	}
 	r, err := search.Run(search.Space[*state]{
 		Init: []*state{first}, Next: g.next, Workers: scope.Workers, MaxStates: scope.MaxStates,
 		Key: func(b []byte, s *state) []byte { return s.encode(b) },
 	})
-	return Report{
+	return g, Report{
 		Report: r, Stutters: g.stutters.Load(), Quiet: g.quiets.Load(), Cores: len(g.cores), Machines: len(g.machines),
 		Packets: len(g.packets), Steps: g.steps, Seen: g.seen, Actions: first.core.checker.Coverage(),
 	}, err
@@ -75,7 +80,7 @@ func begin(scope Scope) (*graph, *state, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s, before it begins: %w", scope.Name, err)
 	}
-	s := &state{crashes: scope.Crashes, givesUp: scope.GivesUp, waits: scope.Waits}
+	s := &state{crashes: scope.Crashes, givesUp: scope.GivesUp, waits: scope.Waits, rooms: scope.Rooms}
 	var machines []*machine
 	for i, n := range w.Nodes {
 		machines = append(machines, g.machine(n.Host, n.Store.(Store), 0))
@@ -83,6 +88,11 @@ func begin(scope Scope) (*graph, *state, error) {
 			timer: fmt.Sprintf("host %d's timer fires", i+1),
 			wait:  fmt.Sprintf("host %d waits until its next deadline", i+1),
 			crash: fmt.Sprintf("host %d crashes and restarts", i+1),
+			rooms: [...]string{
+				fmt.Sprintf("host %d's disk is full but for the reserve", i+1),
+				fmt.Sprintf("host %d's disk is full", i+1),
+				fmt.Sprintf("host %d's disk has room", i+1),
+			},
 		})
 	}
 	if s.core, err = g.core(machines, checker, 0); err != nil {

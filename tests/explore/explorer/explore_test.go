@@ -4,16 +4,19 @@ import (
 	"testing"
 
 	"ironkv/delegation"
+	"ironkv/ghost/judge"
 	"ironkv/ghost/protocol"
+	"ironkv/marshal"
 	"ironkv/tests/world"
 )
 
 // Every behaviour of the small clusters is one of the spec.
 func TestScopes(t *testing.T) {
+	seen := judge.NewCoverage()
 	for _, s := range Scopes {
 		t.Run(s.Name, func(t *testing.T) {
-			if testing.Short() && s.Crashes > 0 {
-				t.Skip("short: a scope with crashes takes seconds")
+			if testing.Short() && (s.Crashes != 0 || s.Waits > 0 || s.Rooms != 0) {
+				t.Skip("short: seconds")
 			}
 			s.Workers = 2
 			r, err := Explore(s)
@@ -24,14 +27,21 @@ func TestScopes(t *testing.T) {
 			if r.Quiet == 0 {
 				t.Error("no behaviour came to rest: liveness was never checked")
 			}
-			for _, name := range []string{
-				"does Set", "does Chunk", "does Delegate", "does Ack", "redirects", "has a request held", "drops, gap", "drops, duplicate",
-			} {
-				if r.Seen.Count(name) == 0 {
-					t.Errorf("no host ever %s", name)
-				}
-			}
+			seen.Add(r.Seen)
+			seen.Add(r.Actions)
 		})
+	}
+	names := []string{
+		"does Set", "does Chunk", "does Delegate", "does Ack", "redirects", "has a request held", "drops, gap", "drops, duplicate",
+	}
+	if !testing.Short() {
+		names = append(names, "does Retransmit", "does Expire", "does Room", "refuses, "+marshal.DiskFull.String(), "DeclineSet",
+			"answers an order, "+marshal.OrderAccepted.String(), "SpontaneouslyRetransmit", "SendGreet")
+	}
+	for _, name := range names {
+		if seen.Count(name) == 0 {
+			t.Errorf("no host ever %s", name)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type machine struct {
 	key   hash
 	lost  bool // a crash would lose something
 
-	lock  sync.Mutex // guards steps, and copying, which marks what is shared
+	lock  sync.Mutex // guards steps, copying, which marks what is shared, and the store's scratch
 	steps map[event]*outcome
 }
 
@@ -32,12 +32,14 @@ const (
 	timer             // one that is due fires
 	wait              // the clock jumps to the next deadline, and the timer fires
 	crash             // the host crashes and restarts
+	room              // the host is told how much its disk can take in
 )
 
 // An event is what happens to a host.
 type event struct {
 	kind   eventKind
 	packet *packet // deliver
+	bytes  uint64  // room
 }
 
 // An outcome is what an event makes of a machine.
@@ -53,6 +55,13 @@ type outcome struct {
 func (m *machine) copy() (*kv.Host, Store) {
 	s := m.store.Copy()
 	return m.host.Clone(s), s
+}
+
+// read lets look at the host, which many states of the search share.
+func (m *machine) read(look func(*kv.Host) error) error {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return look(m.host)
 }
 
 // due reports whether a timer is due.
@@ -89,6 +98,8 @@ func (g *graph) compute(m *machine, e event) *outcome {
 		o.in.Packet.Msg = marshal.Clone(e.packet.Msg) // nobody shares memory over a network
 	case timer:
 		o.in.Kind = kv.InputTimer
+	case room:
+		o.in.Kind, o.in.Room = kv.InputRoom, e.bytes
 	case wait:
 		o.in.Kind = kv.InputTimer
 		if t, ok := h.Deadline(); ok {
@@ -143,9 +154,9 @@ func reborn(h *kv.Host, s Store) (*kv.Host, Store) {
 // machine returns the one value for the host's state: what it remembers, its
 // table, and what a crash would leave of both.
 func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
-	b := encode(nil, h, s)
+	b := g.encode(nil, h, s)
 	after, left := reborn(h, s.Copy())
-	b = encode(b, after, left)
+	b = g.encode(b, after, left)
 	n := &machine{host: h, store: s, now: now, key: hashOf(b)}
 	g.lock.Lock()
 	old := g.machines[n.key]
@@ -163,8 +174,19 @@ func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
 	return n
 }
 
-func encode(b []byte, h *kv.Host, s Store) []byte {
-	b = h.Encode(b)
+// encode appends what decides the host's behaviour. Where the scope has no waits
+// time stands still.
+func (g *graph) encode(b []byte, h *kv.Host, s Store) []byte {
+	if g.scope.Waits == 0 && !g.scope.Exact {
+		b = h.EncodeStill(b)
+	} else {
+		b = h.Encode(b)
+	}
+	return entriesOf(b, s)
+}
+
+// entriesOf appends what the store holds.
+func entriesOf(b []byte, s Store) []byte {
 	b = append(b, 0)
 	s.Ascend(delegation.All, func(e marshal.Entry) bool {
 		b = fmt.Appendf(b, "%d %s %d %s %d;", len(e.Key), e.Key, len(e.Value), e.Value, e.Version)

@@ -16,13 +16,16 @@ type Scope struct {
 	Stored []delegation.Key
 	// Clients holds, for each client, what it asks for, one after the other.
 	Clients [][]world.Op
-	// Crashes is how many crashes there may be, of any hosts at any moments; a
-	// host that crashed restarts from what it stored.
+	// Crashes is how many crashes there may be, of any hosts at any moments, or
+	// AnyNumber; a host that crashed restarts from what it stored.
 	Crashes int
 	// GivesUp is how many requests may be given up, of any clients at any moments.
 	GivesUp int
 	// Waits is how often the clock of a host may jump to its next deadline.
 	Waits int
+	// Rooms is how often a host may be told of another room of its disk, at any
+	// moment, or AnyNumber: less than its reserve, none at all, or again enough.
+	Rooms int
 	// Wrap, if set, makes the hosts' stores faulty: to show that faults are found.
 	Wrap func(Store) Store
 	// Tamper, if set, changes what hosts send each other, for the same purpose.
@@ -30,10 +33,17 @@ type Scope struct {
 	// Whole searches also what is left out elsewhere because it cannot be told
 	// apart: to show that it cannot.
 	Whole bool
+	// Exact tells hosts apart by more than what matters while time stands still: to
+	// show that it does not matter.
+	Exact bool
 	// Workers is the number of goroutines, 0 for one; MaxStates the bound beyond
 	// which the search fails, 0 for search.DefaultMaxStates.
 	Workers, MaxStates int
 }
+
+// AnyNumber is how often something may happen that may happen without end. What a
+// crash leaves, and what a host is told, is one of finitely many states.
+const AnyNumber = -1
 
 // A Store is one that can crash and be copied.
 type Store interface {

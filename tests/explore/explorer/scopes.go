@@ -16,11 +16,45 @@ var Scopes = []Scope{
 		},
 	},
 	{
+		Name: "crashes", Hosts: 2, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
 		Name: "chase", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
 			{shard(both, 1, 2)},
 			{shard(both, 2, 3)},
+		},
+	},
+	{
+		Name: "return", Hosts: 2, Stored: []delegation.Key{keyA},
+		Clients: [][]world.Op{
+			{put(keyA, "x"), remove(keyA)},
+			{shard(both, 1, 2), shard(both, 2, 1)},
+		},
+	},
+	{
+		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 3,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "retransmits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 6,
+		Clients: [][]world.Op{
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "full", Hosts: 2, Stored: []delegation.Key{keyA}, Rooms: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), remove(keyA)},
+			{shard(both, 1, 2)},
 		},
 	},
 }
@@ -36,7 +70,7 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "return", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Name: "return-crash", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x"), remove(keyA)},
 			{shard(both, 1, 2), shard(both, 2, 1)},
@@ -75,13 +109,6 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "waits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 3,
-		Clients: [][]world.Op{
-			{put(keyA, "x")},
-			{shard(both, 1, 2)},
-		},
-	},
-	{
 		Name: "waits-crash", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 2, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
@@ -89,8 +116,9 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "retransmits", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 6,
+		Name: "full-crash", Hosts: 2, Stored: []delegation.Key{keyA}, Rooms: 1, Crashes: 1,
 		Clients: [][]world.Op{
+			{put(keyA, "x")},
 			{shard(both, 1, 2)},
 		},
 	},

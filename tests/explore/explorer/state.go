@@ -7,6 +7,7 @@ import (
 
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
+	"ironkv/kv"
 	"ironkv/tests/explore/search"
 )
 
@@ -18,7 +19,7 @@ type state struct {
 	network []*packet
 	sum     [2]uint64 // of the packets' keys: it depends on the set alone
 	// What may still happen.
-	crashes, givesUp, waits int
+	crashes, givesUp, waits, rooms int
 }
 
 // encode appends what tells states of one search apart.
@@ -29,7 +30,7 @@ func (s *state) encode(b []byte) []byte {
 	}
 	b = binary.BigEndian.AppendUint64(b, s.sum[0])
 	b = binary.BigEndian.AppendUint64(b, s.sum[1])
-	return append(b, byte(s.crashes), byte(s.givesUp), byte(s.waits))
+	return append(b, byte(s.crashes), byte(s.givesUp), byte(s.waits), byte(s.rooms))
 }
 
 // send puts packets on the network; unless whole, only those of any use.
@@ -107,7 +108,7 @@ func (g *graph) next(s *state) []transition {
 	var out []transition
 	for _, p := range s.network {
 		if p.Dst.Host != 0 {
-			out = g.host(out, s, move{int(p.Dst.Host) - 1, event{deliver, p}}, p.kind, p.label)
+			out = g.host(out, s, move{int(p.Dst.Host) - 1, event{kind: deliver, packet: p}}, p.kind, p.label)
 			continue
 		}
 		for i := range s.clients {
@@ -140,11 +141,22 @@ func (g *graph) unfair(out []transition, s *state) []transition {
 		if _, ok := m.host.Deadline(); ok && s.waits > 0 && !m.due() {
 			out = g.host(out, s, move{i, event{kind: wait}}, "wait", g.labels[i].wait)
 		}
-		if s.crashes > 0 {
+		if s.crashes != 0 {
 			out = g.host(out, s, move{i, event{kind: crash}}, "crash", g.labels[i].crash)
+		}
+		if s.rooms != 0 {
+			for j, bytes := range roomsOf(m.host) {
+				out = g.host(out, s, move{i, event{kind: room, bytes: bytes}}, "room", g.labels[i].rooms[j])
+			}
 		}
 	}
 	return out
+}
+
+// roomsOf are the rooms of its disk that a host may be told of: too little for
+// anything but its reserve, none, and enough.
+func roomsOf(h *kv.Host) [3]uint64 {
+	return [...]uint64{h.Config().Limits.ReserveBytes - 1, 0, ^uint64(0)}
 }
 
 // host appends the transition that the move makes, if it changes anything.
@@ -156,18 +168,28 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	if err == nil {
 		err = n.send(a.sent, g.scope.Whole)
 	}
+	if err == nil && n.core == s.core && n.sum == s.sum {
+		g.stutters.Add(1)
+		return out
+	}
 	switch m.event.kind {
 	case crash:
-		n.crashes--
+		n.crashes = less(n.crashes)
 	case wait:
 		n.waits--
+	case room:
+		n.rooms = less(n.rooms)
 	case deliver, timer:
-		if err == nil && n.core == s.core && n.sum == s.sum {
-			g.stutters.Add(1)
-			return out
-		}
 	}
 	return append(out, transition{Kind: kind, Label: label, Next: &n, Err: err})
+}
+
+// less is how often something may still happen that has happened once more.
+func less(n int) int {
+	if n == AnyNumber {
+		return n
+	}
+	return n - 1
 }
 
 // reaction appends what a client makes of a packet, or nil to give up.
@@ -197,7 +219,7 @@ func (g *graph) reaction(out []transition, s *state, i int, p *packet) []transit
 // an order, where nothing else can ever happen to it: each number has one answer,
 // so it will take this one, and no host sees when.
 func (g *graph) onlyAnswer(s *state) (transition, bool) {
-	if g.scope.Whole || g.scope.GivesUp > 0 || g.scope.Waits > 0 { // it may give up; a session may expire
+	if g.scope.Whole || g.scope.GivesUp > 0 || g.scope.Waits > 0 || g.scope.Rooms != 0 { // it may give up; a session may expire; it may be refused
 		return transition{}, false
 	}
 	for i, c := range s.clients {
@@ -219,9 +241,13 @@ func (g *graph) onlyAnswer(s *state) (transition, bool) {
 }
 
 // quiet checks a state in which every packet was delivered and no timer is due:
-// everybody has to have what was promised.
+// everybody has to have what was promised, unless a disk was full: then a client may
+// have given up, or a move waits for word that there is room, which takes time.
 func (g *graph) quiet(s *state) error {
 	g.quiets.Add(1)
+	if g.scope.Rooms != 0 {
+		return nil
+	}
 	for i, c := range s.clients {
 		if o := c.waiting(); o != nil {
 			return &judge.Violation{Name: ghost.Liveness.Name, Source: ghost.Liveness.Source,

@@ -53,7 +53,7 @@ func registerModel(steps *int, most int) porcupine.Model {
 // operations are what porcupine has to order of one key's calls. Nobody writes a
 // value twice. So a put of unknown outcome whose value was read has taken effect, with
 // the version that was read, before the read's end. And one whose value was not, and
-// whose version no answer can be about, was overwritten before anybody looked, or not
+// which began too late for its version to be one that an answer names, was overwritten before anybody looked, or not
 // executed: it is left out, for without it there is an order if and only if there is
 // one with it.
 func operations(calls []*call) (ops []porcupine.Operation) {
@@ -67,7 +67,7 @@ func operations(calls []*call) (ops []porcupine.Operation) {
 			op.Return = math.MaxInt64
 			if seen := w.read[string(c.Value)]; c.Kind == world.OpPut && seen != nil {
 				op.Output, op.Return = &marshal.SetReply{Result: marshal.SetApplied, Version: seen.Answer.(*marshal.GetReply).Version}, max(seen.ended, c.begun)
-			} else if c.Kind == world.OpPut && !w.orphans {
+			} else if c.Kind == world.OpPut && c.begun > w.until {
 				continue
 			}
 		}
@@ -80,15 +80,21 @@ func operations(calls []*call) (ops []porcupine.Operation) {
 type witnesses struct {
 	// read holds, for each value that was read, the read that ended first.
 	read map[string]*call
-	// orphans says that an answer names a version which is that of no write that was
-	// answered or read.
-	orphans bool
+	// until is when the last of the answers ended that name a version first, where it
+	// is that of no write that was answered or read: by then a write had taken effect
+	// of which nothing else is known. 0 where there is none.
+	until int64
 }
 
 func witnessesOf(calls []*call) witnesses {
 	w := witnesses{read: map[string]*call{}}
 	known := map[marshal.Version]bool{0: true}
-	var named []marshal.Version
+	named := map[marshal.Version]int64{}
+	name := func(v marshal.Version, ended int64) {
+		if old, ok := named[v]; !ok || ended < old {
+			named[v] = ended
+		}
+	}
 	for _, c := range calls {
 		switch m := c.Answer.(type) {
 		case *marshal.GetReply:
@@ -100,21 +106,28 @@ func witnessesOf(calls []*call) witnesses {
 			switch {
 			case m.Result == marshal.SetApplied && c.Kind == world.OpPut:
 				known[m.Version] = true
-			default:
-				named = append(named, m.Version)
+			case m.Result == marshal.SetApplied || m.Result == marshal.SetConditionFailed:
+				name(m.Version, c.ended)
 			}
 			if c.Condition.Set && m.Result == marshal.SetApplied {
-				named = append(named, c.Condition.Version)
+				name(c.Condition.Version, c.ended)
 			}
 		}
 	}
-	for _, c := range calls { // whose value was read was applied
-		if !c.Done && c.Kind == world.OpPut && c.Condition.Set && w.read[string(c.Value)] != nil {
-			named = append(named, c.Condition.Version)
+	for _, c := range calls {
+		if c.Done || !c.Condition.Set {
+			continue
+		}
+		if seen := w.read[string(c.Value)]; c.Kind == world.OpPut && seen != nil {
+			name(c.Condition.Version, seen.ended) // it was applied
+		} else {
+			name(c.Condition.Version, math.MaxInt64) // it may have been
 		}
 	}
-	for _, v := range named {
-		w.orphans = w.orphans || !known[v]
+	for v, ended := range named {
+		if !known[v] {
+			w.until = max(w.until, ended)
+		}
 	}
 	return w
 }
