@@ -94,7 +94,7 @@ func (h *Host) Encode(b []byte) []byte {
 }
 
 // EncodeStill is Encode for a host whose clock never moves on again, whose moves
-// have no limited rate, and whose bound of sessions is never met. Of a time it then
+// have no limited rate, and whose bounds of sessions and answers are never met. Of a time it then
 // matters only whether it has come; and when and in which order sessions were used,
 // which says which expires or makes room, not at all.
 func (h *Host) EncodeStill(b []byte) []byte {
