@@ -25,11 +25,11 @@
 //	orders        a move paused, resumed, canceled, 1 crash      279,149      881,813     31     6   600
 //	opposite      3 hosts, 1 write, 3 moves that cross            87,985      286,567     32     6   500
 //	full-crash    1 write, 1 move, a disk that fills, 1 crash    817,140    4,900,711     24  (15)   710
-//	two-crashes   2 hosts, 2 writes, 1 move, 2 crashes       < 2,857,741                 32    29
-//	chase-crash   chase with 1 crash                         < 5,710,345                 45    74
+//	two-crashes   2 hosts, 2 writes, 1 move, 2 crashes         2,665,049    9,817,678     32  (45) 2,450
+//	chase-crash   chase with 1 crash                           3,887,288   18,165,602     44  (93) 4,940
 //	return-crash  2 hosts, 2 keys, there and back, 1 crash  < 11,444,324                 43   152
 //	P-crossing    P: 2 hosts, 2 writes, 1 move                     4,917       35,369     22     1    70
-//	P-return      P: 2 hosts, 2 writes, there and back            59,321                  32    10
+//	P-return      P: 2 hosts, 2 writes, there and back            59,321      573,007     32  (23)   410
 //	P-chase       P: 3 hosts, 1 write, 2 moves                    28,485      268,906     23     4   260
 //
 // The largest takes 10 GB of memory. It prints what was seen, how often, and how fast.
