@@ -26,7 +26,7 @@ func Example() {
 
 	request := kept.(*marshal.SetRequest)
 	fmt.Printf("%v #%d: %v = %s\n", request.Session, request.Number, request.Key, request.Value)
-	// Output: ab000000 #7: "apple" = red
+	// Output: facbf474 #7: "apple" = red
 }
 
 // What is no message is an error that says where.

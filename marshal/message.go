@@ -1,8 +1,10 @@
 package marshal
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 
 	"ironkv/delegation"
 )
@@ -23,9 +25,18 @@ type Message interface {
 // never reused; the zero SessionID names none.
 type SessionID [16]byte
 
-// String returns the id's first bytes in hex: enough to tell sessions apart in
-// a log, too little to use one.
-func (s SessionID) String() string { return hex.EncodeToString(s[:4]) }
+// String returns the first bytes of the id's hash in hex: enough to tell sessions
+// apart in a log. Nothing of the id is in it, since whoever knows one may use it.
+func (s SessionID) String() string {
+	sum := sha256.Sum256(s[:])
+	return hex.EncodeToString(sum[:4])
+}
+
+// MarshalText returns what String does, so that no encoder writes the id itself.
+func (s SessionID) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Format writes what String does for every verb, %x and %d among them.
+func (s SessionID) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // A Nonce is drawn by a client for each session that it asks for.
 type Nonce [16]byte

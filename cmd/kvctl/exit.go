@@ -70,6 +70,7 @@ var failures = []struct {
 	{client.ErrFull, exitFailure, "Nothing was written: free room on that host's disk, or move ranges to another host (kvctl shard move)."},
 	{client.ErrTooLarge, exitUsage, "A key has 1 to 4,096 bytes, a value at most 4,194,304."},
 	{delegation.ErrKeyLength, exitUsage, "A key has 1 to 4,096 bytes."},
+	{client.ErrOverloaded, exitUnavailable, "The host has more to do than it can in time: ask for less at once, or later, or raise --timeout."},
 	{client.ErrUnavailable, exitUnavailable, "Check that the hosts run and that --addr names one of them, or raise --timeout."},
 	{context.DeadlineExceeded, exitUnavailable, "Check that the hosts run and that --addr names one of them, or raise --timeout."},
 	{context.Canceled, exitFailure, ""},

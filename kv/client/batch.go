@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 )
 
 const (
@@ -22,7 +23,20 @@ type Batch struct {
 	items   []item
 	results []Result
 	waiter  *waiter
+	// busy says that Do or a change is under way; done that Do was, since Reset.
+	busy atomic.Bool
+	done bool
 }
+
+// enter says that a call has begun that must not meet another. Misuse panics here,
+// in the goroutine of who misuses it, before anything others rely on is changed.
+func (b *Batch) enter(call string) {
+	if !b.busy.CompareAndSwap(false, true) {
+		panic("client: Batch." + call + " during another call: a Batch is for one goroutine at a time")
+	}
+}
+
+func (b *Batch) leave() { b.busy.Store(false) }
 
 // An item is a request of a batch; err says that it cannot be sent.
 type item struct {
@@ -74,21 +88,35 @@ func (b *Batch) Delete(key []byte, conds ...Condition) {
 }
 
 func (b *Batch) add(it item) {
+	b.enter("Get, Put or Delete")
+	defer b.leave()
+	if b.done {
+		panic("client: a Batch was added to after Do: Reset it first")
+	}
 	it.op.key = alias(it.key)
 	b.items = append(b.items, it)
 }
 
 // Reset empties the batch, so that it can be filled and done again.
 func (b *Batch) Reset() {
+	b.enter("Reset")
+	defer b.leave()
 	clear(b.items)
-	b.items = b.items[:0]
+	b.items, b.done = b.items[:0], false
 }
 
 // Do sends all items, waits until each is answered or given up, and returns one
 // result for each, in the order in which they were added. A large batch is sent
 // bit by bit, as answers come in. The results are valid until the next Do; the
-// values in them are the caller's own. A batch may be done once between Resets.
+// values in them are the caller's own. A batch may be done once between Resets;
+// twice, or beside another call of it, panics.
 func (b *Batch) Do(ctx context.Context) []Result {
+	b.enter("Do")
+	defer b.leave()
+	if b.done {
+		panic("client: Batch.Do a second time: Reset it first, or its writes would be made again")
+	}
+	b.done = true
 	for next := 0; next < len(b.items); {
 		next = b.start(ctx, next)
 		b.c.await(b.waiter)

@@ -72,6 +72,7 @@ func (e *engine) start(now time.Duration, o *op) {
 		e.counter++
 		o.operation = marshal.OperationID{Client: e.client, Counter: e.counter}
 	}
+	o.begun = now
 	e.live.push(o)
 	e.place(now, o)
 }
@@ -166,6 +167,9 @@ func (e *engine) transmit(now time.Duration, o *op) {
 	if len(o.value) > bulkBytes {
 		wait = max(wait, bulkRepeat)
 	}
+	if h := o.host; h.overloads > 0 && now-h.overloaded < maxRepeat {
+		wait = max(wait, e.backoff(h.overloads))
+	}
 	o.due = now + wait
 	e.send(o.host, e.message(o))
 }
@@ -244,11 +248,12 @@ func (e *engine) signal(o *op) {
 func (e *engine) giveUp(now time.Duration, o *op, cause error) {
 	errs := []error{cause}
 	if o.refusals > 0 || o.sent > 0 || o.state == opOpening || o.state == opQueued {
-		var id HostID
-		if o.host != nil {
-			id = o.host.id
+		none := &NoAnswerError{Refused: o.refusals > 0, Reason: o.refusal}
+		if h := o.host; h != nil {
+			none.Host = h.id
+			none.Overloaded = h.overloads > 0 && h.overloaded >= o.begun
 		}
-		errs = append(errs, &NoAnswerError{Host: id, Refused: o.refusals > 0, Reason: o.refusal})
+		errs = append(errs, none)
 	}
 	switch {
 	case o.risky():

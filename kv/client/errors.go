@@ -28,6 +28,10 @@ var (
 	// ErrUnavailable says that no answer came in time, or that a host cannot
 	// answer. The request was certainly not executed.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrOverloaded says, beside [ErrUnavailable] or [ErrUnknownOutcome], that while
+	// the request waited its host said that it has more to do than it can in time:
+	// ask for less at once, or later.
+	ErrOverloaded = errors.New("host overloaded")
 	// ErrUnknownOutcome says that a write or an order was sent and never answered:
 	// it was executed once, or never, or may still be executed once.
 	ErrUnknownOutcome = errors.New("outcome unknown")
@@ -78,15 +82,24 @@ type NoAnswerError struct {
 	// Refused says that the host did answer, with Reason.
 	Refused bool
 	Reason  marshal.RefusalReason
+	// Overloaded says that the host said meanwhile, of this request or of others of
+	// this client, that it is overloaded.
+	Overloaded bool
 }
 
 // Error says who did not answer.
 func (e *NoAnswerError) Error() string {
-	if e.Refused {
+	switch {
+	case e.Refused:
 		return fmt.Sprintf("host %d: %v", e.Host, e.Reason)
+	case e.Overloaded:
+		return fmt.Sprintf("host %d does not answer: it is overloaded", e.Host)
 	}
 	return fmt.Sprintf("host %d does not answer", e.Host)
 }
+
+// Is makes a NoAnswerError match [ErrOverloaded] where the host was.
+func (e *NoAnswerError) Is(target error) bool { return target == ErrOverloaded && e.Overloaded }
 
 var errOtherLife = errors.New("the host has forgotten the session")
 

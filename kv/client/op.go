@@ -66,6 +66,7 @@ type op struct {
 	target    HostID
 	operation marshal.OperationID // numbered kinds: the same wherever it is tried
 	ctx       context.Context
+	begun     time.Duration
 	deadline  time.Duration
 
 	// Where it is.

@@ -155,6 +155,13 @@ func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 	if hook := e.observer.Refused; hook != nil {
 		hook(h.id, m.Reason)
 	}
+	if m.Reason == marshal.Overloaded {
+		if now-h.overloaded >= maxRepeat {
+			h.overloads = 0
+		}
+		h.overloads++
+		h.overloaded = now
+	}
 	if m.Session == (marshal.SessionID{}) {
 		e.refusedOpening(now, h, m.Reason)
 		return

@@ -27,6 +27,10 @@ type host struct {
 	rtt  rtt
 	// silent counts the requests that had to be sent again since anything was heard.
 	silent int
+	// overloaded is when it last said that it is, overloads how often in a row,
+	// with less than maxRepeat between two.
+	overloaded time.Duration
+	overloads  int
 	// incarnation is the one that its last session was opened with; 0 before.
 	incarnation marshal.Incarnation
 	// current takes new requests; nil while there is no session.

@@ -18,6 +18,7 @@
 //   - Receiving never waits for sending. What cannot be sent counts as lost.
 //   - What waits is bounded ([MaxBacklogBytes]), and clients' reads and writes
 //     are refused before they have waited long ([MaxWait]); hosts' messages are not.
+//     Who sends so much that it is dropped unread is told that, now and then.
 //   - A datagram that says nothing is counted by reason and dropped.
 //
 // A host is known by the address that its datagrams come from; everyone else is

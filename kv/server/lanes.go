@@ -51,21 +51,22 @@ func (l *lanes) prove(src netip.AddrPort) {
 	l.proven[src] = struct{}{}
 }
 
-// add copies a message in. It is what the socket delivers to.
-func (l *lanes) add(src netip.AddrPort, msg []byte) {
+// add copies a message in, or reports false where too many of its source wait.
+func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 	place := l.place(src)
 	if l.waiting[place] >= laneShare {
 		if _, host := l.hosts[src]; !host {
 			if l.behind.len() >= maxBehind {
 				l.crowded++
-				return
+				return false
 			}
 			l.behind.add(src, msg, 0)
-			return
+			return true
 		}
 	}
 	l.waiting[place]++
 	l.front.add(src, msg, place)
+	return true
 }
 
 // place is where a source's waiting messages are counted; 0 is that of all strangers.

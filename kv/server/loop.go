@@ -92,7 +92,8 @@ type loop struct {
 	decoder  marshal.Decoder
 	effects  kv.Effects
 	inbox    lanes
-	deliver  func(src netip.AddrPort, msg []byte) // inbox.add, made once
+	notices  notices
+	deliver  func(src netip.AddrPort, msg []byte) // arrive, made once
 	pipeline *pipeline
 	out      *outbox          // the batch in the making; nil while the pipeline is full
 	nextRoom kv.Time          // when the store is asked for its room again
@@ -106,8 +107,15 @@ func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb membe
 		me: me, machine: m, store: st, socket: s, members: mb, observer: nobody{},
 		watch: newStopwatch(), pipeline: newPipeline(s), inbox: newLanes(mb.ids),
 	}
-	l.deliver = l.inbox.add
+	l.deliver = l.arrive
 	return l
+}
+
+// arrive takes a message that was received into the inbox.
+func (l *loop) arrive(src netip.AddrPort, msg []byte) {
+	if !l.inbox.add(src, msg) {
+		l.notices.note(src, msg)
+	}
 }
 
 // run repeats the main loop until it is told to stop or may not go on.
@@ -154,6 +162,7 @@ func (l *loop) turn() error {
 
 // step steps the machine over a batch, and reports whether it took any step.
 func (l *loop) step(now kv.Time) (stepped bool, err error) {
+	l.notices.write(now, l.out)
 	if now >= l.nextRoom || l.taken >= roomBytes {
 		l.nextRoom, l.taken = now+roomInterval, 0
 		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}); err != nil {

@@ -83,6 +83,16 @@ var serverMutants = []mutant{
 		breaks: "what waited for too long is refused",
 	},
 	{
+		name: "notices-unbounded", file: "kv/server/notices.go",
+		before: "	if len(n.told) >= maxNotices {\n", after: "	if false {\n",
+		breaks: "the bound of addresses that are told of an overload",
+	},
+	{
+		name: "notices-at-any-rate", file: "kv/server/notices.go",
+		before: "	if _, told := n.told[src]; told {\n", after: "	if false {\n",
+		breaks: "an address is told of an overload now and then",
+	},
+	{
 		name: "overload-sheds-orders", file: "kv/server/receive.go",
 		before: "	return marshal.RequestHeader{}, false\n", after: "	return marshal.RequestHeader{}, true\n",
 		breaks: "orders and questions get through an overload",
