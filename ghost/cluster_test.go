@@ -72,12 +72,16 @@ func (c *cluster) step(i int, in kv.Input) *kv.Effects {
 		c.observe(i, c.now, in, &out)
 	}
 	if c.journals != nil {
-		c.journals[i].Observe(c.now, c.hosts[i].Counters().Step, in, &out)
-		if err := c.journals[i].Flush(); err != nil {
-			c.t.Fatal(err)
-		}
+		c.note(i, in, &out)
 	}
 	c.commit(i)
+	if c.journals != nil {
+		state, err := c.stores[i].Load()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.journals[i].Durable(state.Step)
+	}
 	for _, p := range out.Packets {
 		p.Msg = marshal.Clone(p.Msg)
 		if p.Dst.Host == 0 {
@@ -87,6 +91,27 @@ func (c *cluster) step(i int, in kv.Input) *kv.Effects {
 		}
 	}
 	return &out
+}
+
+// note tells host i's journal of a batch of one step.
+func (c *cluster) note(i int, in kv.Input, out *kv.Effects) {
+	c.t.Helper()
+	observe(c.journals[i], c.now, c.hosts[i].Counters().Step, in, out)
+	if err := c.journals[i].Flush(len(out.Packets)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// observe tells a journal of a step, with the bytes that a server has at hand.
+func observe(j ghost.Journal, now kv.Time, step uint64, in kv.Input, out *kv.Effects) {
+	var received, sent []byte
+	if in.Kind == kv.InputPacket {
+		received = marshal.Append(nil, in.Packet.Msg)
+	}
+	for _, p := range out.Packets {
+		sent = marshal.Append(sent, p.Msg)
+	}
+	j.Observe(now, step, in, received, out, sent)
 }
 
 func (c *cluster) receive(i int, p kv.Packet) *kv.Effects {
@@ -156,10 +181,7 @@ func (c *cluster) lose(i int, in kv.Input) {
 	c.t.Helper()
 	var out kv.Effects
 	c.hosts[i].Step(c.now, in, &out)
-	c.journals[i].Observe(c.now, c.hosts[i].Counters().Step, in, &out)
-	if err := c.journals[i].Flush(); err != nil {
-		c.t.Fatal(err)
-	}
+	c.note(i, in, &out)
 	c.crash(i)
 }
 

@@ -6,25 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"net/netip"
 
 	"ironkv/delegation"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
 
-// The journal's file format, version 1. A file is [journalMagic], then records:
+// What a stream holds is records:
 //
 //	length  4 bytes, little-endian   of the payload
-//	crc     4 bytes, little-endian   CRC-32C of length and payload
+//	crc     4 bytes, little-endian   CRC-32C of length and payload, begun with the crc before
 //	payload                          a kind byte, then what it says
 //
-// The first record is the header, the last of a life that ended cleanly the end.
-// Steps lie in records of their own kind, a batch in as many as it needs; the
-// last of a batch has the kind that says so.
+// So no record can be changed, left out, doubled or put elsewhere, also not one of
+// another journal. The first is the header, the last of a life that ended cleanly
+// the end. Between them are entries: steps, requests that were shed, and, where a
+// batch is complete, its end. A batch has as many records as it needs.
 const (
-	journalMagic = "ironkvj1"
-	frameBytes   = 8
+	frameBytes = 8
 	// maxRecordBytes bounds a record, so that a damaged length is found before
 	// memory is taken for it: a spilled batch and the longest message.
 	maxRecordBytes = 16 << 20
@@ -32,52 +31,69 @@ const (
 
 // The kinds of records.
 const (
-	recordHeader byte = 'H' // Header as JSON
-	recordSteps  byte = 'S' // steps of a batch that goes on
-	recordBatch  byte = 'B' // steps, with which a batch ends
-	recordEnd    byte = 'E' // the life ended cleanly
+	recordHeader  byte = 'H' // Header as JSON
+	recordEntries byte = 'B' // entries
+	recordEnd     byte = 'E' // the life ended cleanly
+)
+
+// An entry begins with a byte: what it is, and of a step what it has beyond what
+// the step before it leads to expect.
+const (
+	entryPacket byte = iota // a step with a packet
+	entryTimer              // a step with a timer
+	entryRoom               // a step with news of room
+	entryShed               // a request that was shed
+	entryEnd                // a batch ends
+	entryMask   byte = 7
+	// hasNumber: its number is not the next, hasTime: nor its clock reading the same,
+	// hasSource: nor whom it is from; hasOne: exactly one packet is sent; hasMore: a
+	// reason for dropping, or ranges that changed hands.
+	hasNumber byte = 1 << 3
+	hasTime   byte = 1 << 4
+	hasSource byte = 1 << 5
+	hasOne    byte = 1 << 6
+	hasMore   byte = 1 << 7
 )
 
 var (
-	// ErrCorrupt says that a journal holds bytes that were not written so.
+	// ErrCorrupt says that a journal holds bytes that were not written so, or was cut.
 	ErrCorrupt = errors.New("journal corrupt")
-	// ErrTruncated says that a journal ends before its life did: the process was
-	// killed, or the file was cut.
+	// ErrTruncated says that a journal has no end: its host was killed, or is still
+	// running. One that was cut is corrupt.
 	ErrTruncated = errors.New("journal truncated")
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Digest is the CRC-32C of the packets' ends and bytes, in order; 0 for none.
+// Digest is the CRC-32C of the packets' bytes, in order, and then of their ends; 0
+// for none.
 func Digest(packets []kv.Packet) uint32 {
-	d, _ := digest(nil, packets)
-	return d
-}
-
-// digest reuses scratch, and returns it for the next time.
-func digest(scratch []byte, packets []kv.Packet) (uint32, []byte) {
-	sum := uint32(0)
+	var b []byte
 	for i := range packets {
-		scratch = appendEndpoint(scratch[:0], packets[i].Dst)
-		scratch = marshal.Append(scratch, packets[i].Msg)
-		sum = crc32.Update(sum, castagnoli, scratch)
+		b = marshal.Append(b, packets[i].Msg)
 	}
-	return sum, scratch
+	for i := range packets {
+		b = appendEndpoint(b, packets[i].Dst)
+	}
+	return crc32.Checksum(b, castagnoli)
 }
 
-// frame fills in the frame that record, from its first byte on, has been given
-// room for.
-func frame(record []byte) {
+// frame fills in the frame that record, from its first byte on, has been given room
+// for, and returns its crc; before is that of the record before it.
+func frame(record []byte, before uint32) uint32 {
 	binary.LittleEndian.PutUint32(record, uint32(len(record)-frameBytes))
-	binary.LittleEndian.PutUint32(record[4:], checksum(record[:4], record[frameBytes:]))
+	crc := checksum(before, record[:4], record[frameBytes:])
+	binary.LittleEndian.PutUint32(record[4:], crc)
+	return crc
 }
 
-func checksum(length, payload []byte) uint32 {
-	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, payload)
+func checksum(before uint32, length, payload []byte) uint32 {
+	return crc32.Update(crc32.Update(before, castagnoli, length), castagnoli, payload)
 }
 
 // hostHeader is the header as it is written.
 type hostHeader struct {
+	Life        int
 	Config      kv.Config
 	Incarnation marshal.Incarnation
 	Secret      []byte
@@ -85,7 +101,7 @@ type hostHeader struct {
 }
 
 func appendHeader(b []byte, h Header) ([]byte, error) {
-	text, err := json.Marshal(hostHeader{h.Config, h.Incarnation, h.Secret[:], h.From})
+	text, err := json.Marshal(hostHeader{h.Life, h.Config, h.Incarnation, h.Secret[:], h.From})
 	return append(append(b, recordHeader), text...), err
 }
 
@@ -100,32 +116,111 @@ func readHeader(payload []byte) (h Header, err error) {
 	if len(w.Secret) != len(h.Secret) {
 		return h, fmt.Errorf("%w: header: a secret of %d bytes", ErrCorrupt, len(w.Secret))
 	}
-	h = Header{Config: w.Config, Incarnation: w.Incarnation, From: w.From}
+	h = Header{Life: w.Life, Config: w.Config, Incarnation: w.Incarnation, From: w.From}
 	copy(h.Secret[:], w.Secret)
 	return h, nil
 }
 
-// appendStep encodes s; last and before are the number and the clock reading of
-// the step before it in the file.
-func appendStep(b []byte, s *Step, last uint64, before kv.Time) []byte {
-	b = binary.AppendUvarint(b, s.Number-last)
-	b = binary.AppendVarint(b, int64(s.Now-before))
-	b = append(b, byte(s.Input.Kind), byte(s.Action), byte(s.Drop))
-	switch s.Input.Kind {
+// An entryWriter encodes entries, each as what is new since the one before it.
+type entryWriter struct {
+	last   uint64  // number of the step before
+	now    kv.Time // its clock reading
+	from   kv.Endpoint
+	source []byte // from, as appendEndpoint writes it
+	ends   []byte // of digest
+}
+
+func (w *entryWriter) step(b []byte, now kv.Time, step uint64, in *kv.Input, received []byte, out *kv.Effects, sent []byte) []byte {
+	head := len(b)
+	lead := entryOf[in.Kind]
+	b = append(b, 0, byte(out.Action))
+	if step != w.last+1 {
+		lead |= hasNumber
+		b = binary.AppendUvarint(b, step)
+	}
+	if now != w.now {
+		lead |= hasTime
+		b = binary.AppendVarint(b, int64(now-w.now))
+	}
+	w.last, w.now = step, now
+	switch in.Kind {
 	case kv.InputPacket:
-		b = appendEndpoint(b, s.Input.Packet.Src)
-		at := len(b)
-		b = append(b, 0, 0, 0, 0)
-		b = marshal.Append(b, s.Input.Packet.Msg)
-		binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+		if w.sourceIs(in.Packet.Src) {
+			lead |= hasSource
+			b = append(b, w.source...)
+		}
+		b = binary.AppendUvarint(b, uint64(len(received)))
+		b = append(b, received...)
 	case kv.InputRoom:
-		b = binary.AppendUvarint(b, s.Input.Room)
+		b = binary.AppendUvarint(b, in.Room)
 	case kv.InputTimer:
 	}
-	b = binary.AppendUvarint(b, uint64(s.Sends))
-	b = binary.LittleEndian.AppendUint32(b, s.Digest)
-	b = binary.AppendUvarint(b, uint64(len(s.Transfers)))
-	for _, t := range s.Transfers {
+	if len(out.Packets) == 1 {
+		lead |= hasOne
+	} else {
+		b = binary.AppendUvarint(b, uint64(len(out.Packets)))
+	}
+	if len(out.Packets) > 0 {
+		b = binary.LittleEndian.AppendUint32(b, w.digest(out.Packets, sent))
+	}
+	if out.Drop != kv.DropNone || len(out.Transfers) > 0 {
+		lead |= hasMore
+		b = appendTransfers(append(b, byte(out.Drop)), out.Transfers)
+	}
+	b[head] = lead
+	return b
+}
+
+// entryOf is the first byte of a step's entry.
+var entryOf = [...]byte{kv.InputPacket: entryPacket, kv.InputTimer: entryTimer, kv.InputRoom: entryRoom}
+
+// sourceIs reports whether the source is another than before.
+func (w *entryWriter) sourceIs(e kv.Endpoint) bool {
+	if e == w.from && len(w.source) > 0 {
+		return false
+	}
+	w.from = e
+	w.source = appendEndpoint(w.source[:0], e)
+	return true
+}
+
+// digest is [Digest] of packets whose bytes are sent.
+func (w *entryWriter) digest(packets []kv.Packet, sent []byte) uint32 {
+	sum := crc32.Checksum(sent, castagnoli)
+	if len(packets) == 1 && packets[0].Dst == w.from && len(w.source) > 0 {
+		return crc32.Update(sum, castagnoli, w.source)
+	}
+	w.ends = w.ends[:0]
+	for i := range packets {
+		w.ends = appendEndpoint(w.ends, packets[i].Dst)
+	}
+	return crc32.Update(sum, castagnoli, w.ends)
+}
+
+// shed encodes that a request was refused without a step; sent is the refusal.
+func (w *entryWriter) shed(b []byte, request kv.Packet, sent []byte) []byte {
+	lead, at := entryShed, len(b)
+	b = append(b, 0)
+	if w.sourceIs(request.Src) {
+		lead |= hasSource
+		b = append(b, w.source...)
+	}
+	b[at] = lead
+	body := len(b)
+	b = append(b, 0, 0, 0, 0)
+	if m, ok := request.Msg.(*marshal.SetRequest); ok { // what it would have set does not matter
+		bare := *m
+		bare.Value = nil
+		request.Msg = &bare
+	}
+	b = marshal.Append(b, request.Msg)
+	binary.LittleEndian.PutUint32(b[body:], uint32(len(b)-body-4))
+	return binary.LittleEndian.AppendUint32(b, w.digest([]kv.Packet{{Dst: request.Src}}, sent))
+}
+
+func appendTransfers(b []byte, transfers []kv.Transfer) []byte {
+	b = binary.AppendUvarint(b, uint64(len(transfers)))
+	for _, t := range transfers {
 		taken := byte(0)
 		if t.Taken {
 			taken = 1
@@ -165,118 +260,4 @@ func appendBound(b []byte, bound delegation.Bound) []byte {
 		return append(b, 1)
 	}
 	return append(b, 0)
-}
-
-// A stepReader takes apart the payload of a record of steps. Its first failure
-// sticks, and everything reads as zero from then on.
-type stepReader struct {
-	rest []byte
-	err  error
-}
-
-func (r *stepReader) fail(what string) {
-	if r.err == nil {
-		r.err = fmt.Errorf("%w: a step's %s cannot be read", ErrCorrupt, what)
-	}
-	r.rest = nil
-}
-
-func (r *stepReader) bytes(n int, what string) []byte {
-	if r.err != nil || n < 0 || n > len(r.rest) {
-		r.fail(what)
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *stepReader) byte(what string) byte {
-	if b := r.bytes(1, what); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *stepReader) uvarint(what string) uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.fail(what)
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *stepReader) uint32(what string) uint32 {
-	if b := r.bytes(4, what); b != nil {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *stepReader) step(last uint64, before kv.Time) (s Step) {
-	s.Number = last + r.uvarint("number")
-	elapsed, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.fail("time")
-		return s
-	}
-	r.rest = r.rest[n:]
-	s.Now = before + kv.Time(elapsed)
-	s.Input.Kind, s.Action, s.Drop = kv.InputKind(r.byte("kind")), kv.Action(r.byte("action")), kv.DropReason(r.byte("drop"))
-	switch s.Input.Kind {
-	case kv.InputPacket:
-		s.Input.Packet.Src = r.endpoint()
-		msg, err := marshal.Decode(r.bytes(int(r.uint32("message length")), "message"))
-		if err != nil {
-			r.fail("message")
-			return s
-		}
-		s.Input.Packet.Msg = msg
-	case kv.InputRoom:
-		s.Input.Room = r.uvarint("room")
-	case kv.InputTimer:
-	default:
-		r.fail("kind")
-	}
-	s.Sends = int(r.uvarint("sends"))
-	s.Digest = r.uint32("digest")
-	for range r.uvarint("transfers") {
-		if r.err != nil {
-			break
-		}
-		t := kv.Transfer{Taken: r.byte("transfer") == 1, Peer: delegation.HostID(r.uvarint("peer")), Seqno: r.uvarint("number")}
-		t.Range = delegation.Range{From: r.bound(), Until: r.bound()}
-		s.Transfers = append(s.Transfers, t)
-	}
-	return s
-}
-
-func (r *stepReader) endpoint() (e kv.Endpoint) {
-	if e.Host = delegation.HostID(r.uvarint("host")); e.Host != 0 {
-		return e
-	}
-	if b := r.bytes(int(r.byte("address length")), "address"); len(b) > 0 {
-		var addr netip.AddrPort
-		if err := addr.UnmarshalBinary(b); err != nil {
-			r.fail("address")
-		}
-		e.Client = addr
-	}
-	return e
-}
-
-func (r *stepReader) bound() delegation.Bound {
-	switch r.byte("bound") {
-	case 0:
-		return delegation.NegInf
-	case 1:
-		return delegation.PosInf
-	}
-	bound, err := delegation.NewBound(r.bytes(int(r.uvarint("bound length")), "bound"))
-	if err != nil {
-		r.fail("bound")
-	}
-	return bound
 }

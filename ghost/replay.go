@@ -14,10 +14,9 @@ type replay struct {
 	id     delegation.HostID
 	killed bool   // the last life may end without its end mark
 	lives  []Life // the present one first
-	number int    // of the present life, from 1
 	store  *watched
 	host   *kv.Host
-	pull   func() (Step, error, bool)
+	pull   func() (Batch, error, bool)
 	stop   func()
 	now    kv.Time // of the last batch
 	// queue are the steps of a batch that was flushed whole, not taken yet.
@@ -26,57 +25,55 @@ type replay struct {
 	// is left; discarded counts the steps that were cut off.
 	cut, over bool
 	discarded uint64
+	shed      uint64 // requests that were refused without a step
+	unended   string // where the last life ends without its mark, "" where it does not
 }
 
 func newReplay(lives []Life, o VerifyOptions) (*replay, error) {
 	h := lives[0].Header
-	r := &replay{id: h.Config.Me, killed: o.Killed, lives: lives, number: 1, stop: func() {}}
-	if h.From != 0 {
-		return nil, fmt.Errorf("%s: %w: it begins behind step %d, not at the birth of the state", r.name(), ErrIncomplete, h.From)
-	}
+	r := &replay{id: h.Config.Me, killed: o.Killed, lives: lives, stop: func() {}}
 	r.store = &watched{ReplayStore: o.NewStore(h.Config)}
 	host, err := kv.New(h.Config, kv.NewState(h.Config, kv.Birth{Incarnation: h.Incarnation, Secret: h.Secret}), r.store)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name(), err)
 	}
 	r.host = host
-	r.pull, r.stop = iter.Pull2(iter.Seq2[Step, error](lives[0].Steps))
+	r.pull, r.stop = iter.Pull2(iter.Seq2[Batch, error](lives[0].Batches))
 	return r, r.store.Commit(host.Counters())
 }
 
-func (r *replay) name() string {
-	if path := r.lives[0].Path; path != "" {
-		return "journal " + path
-	}
-	return fmt.Sprintf("life %d of host %d", r.number, r.id)
-}
+func (r *replay) name() string { return r.lives[0].name() }
 
 // fill reads the life's next batch; the queue stays empty at the life's end.
 func (r *replay) fill() error {
-	var batch []Step
 	for {
-		s, err, ok := r.pull()
+		b, err, ok := r.pull()
 		switch {
-		case !ok || (errors.Is(err, ErrTruncated) && (len(r.lives) > 1 || r.killed)):
-			r.discarded += uint64(len(batch)) // a batch that was not flushed whole
+		case errors.Is(err, ErrTruncated) && len(r.lives) > 1:
+			return nil
+		case errors.Is(err, ErrTruncated) && r.killed:
+			r.unended = fmt.Sprintf("%s: no end behind step %d", r.name(), r.host.Counters().Step)
 			return nil
 		case err != nil:
 			return fmt.Errorf("%s: behind step %d: %w", r.name(), r.host.Counters().Step, err)
-		}
-		batch = append(batch, s)
-		if !s.Ends {
-			continue
-		}
-		if !r.cut {
-			err := ReductionObligation(r.now, batch)
-			r.queue, r.now = batch, s.Now
-			if err != nil {
-				return fmt.Errorf("%s: step %d: %w", r.name(), s.Number, err)
-			}
+		case !ok:
 			return nil
 		}
-		r.discarded += uint64(len(batch))
-		batch = batch[:0]
+		if r.cut {
+			r.discarded += uint64(len(b.Steps))
+			continue
+		}
+		err = errors.Join(ReductionObligation(r.now, b), OutputsAccountedFor(b))
+		if n := len(b.Steps); n > 0 {
+			r.queue, r.now = b.Steps, b.Steps[n-1].Now
+		}
+		if err != nil {
+			return fmt.Errorf("%s: behind step %d: %w", r.name(), r.host.Counters().Step, err)
+		}
+		r.shed += uint64(len(b.Shed))
+		if len(r.queue) > 0 {
+			return nil
+		}
 	}
 }
 
@@ -106,7 +103,7 @@ func (r *replay) step(out *kv.Effects) (kv.Input, bool, error) {
 	if err := compare(s, out); err != nil {
 		return s.Input, false, fmt.Errorf("%s: step %d, %s: %w: %w", r.name(), s.Number, describe(s.Input, out), ErrReplay, err)
 	}
-	if s.Ends && r.lasts(s.Number) {
+	if len(r.queue) == 0 && r.lasts(s.Number) {
 		return s.Input, true, r.store.Commit(r.host.Counters())
 	}
 	return s.Input, true, nil
@@ -134,16 +131,15 @@ func (r *replay) restart() error {
 	r.stop()
 	if len(r.lives) == 1 {
 		r.over = true
+		if reached, durable := r.host.Counters().Step, r.lives[0].Durable; reached < durable {
+			return fmt.Errorf("%s: %w: it ends at step %d, though the disk had step %d", r.name(), ErrIncomplete, reached, durable)
+		}
 		return nil
 	}
 	before := r.name()
-	r.lives, r.number, r.cut = r.lives[1:], r.number+1, false
+	r.lives, r.cut = r.lives[1:], false
 	r.now = 0
 	h := r.lives[0].Header
-	if was := r.host.State(); h.Incarnation != was.Incarnation || h.Secret != was.Secret {
-		return fmt.Errorf("%s: %w: it is of another incarnation of host %d, %016x instead of %016x",
-			r.name(), ErrIncomplete, r.id, uint64(h.Incarnation), uint64(was.Incarnation))
-	}
 	if reached := r.host.Counters().Step; reached < h.From {
 		return fmt.Errorf("%s: %w: it ends at step %d, the next life begins behind step %d", before, ErrIncomplete, reached, h.From)
 	}
@@ -159,6 +155,6 @@ func (r *replay) restart() error {
 	if r.host, err = kv.New(h.Config, state, r.store); err != nil {
 		return fmt.Errorf("%s: %w", r.name(), err)
 	}
-	r.pull, r.stop = iter.Pull2(iter.Seq2[Step, error](r.lives[0].Steps))
+	r.pull, r.stop = iter.Pull2(iter.Seq2[Batch, error](r.lives[0].Batches))
 	return nil
 }

@@ -18,7 +18,8 @@ var (
 	// ErrUnsent says that a host received what no journal says was sent to it.
 	ErrUnsent = errors.New("received but never sent")
 	// ErrIncomplete says that the journals do not cover the whole life of a cluster:
-	// a host's is missing, or does not begin at its birth, or has a hole.
+	// a host's is missing, or does not begin at its birth, or has a hole, or is
+	// there twice, or is of another cluster.
 	ErrIncomplete = errors.New("journals incomplete")
 )
 
@@ -41,7 +42,7 @@ type VerifyOptions struct {
 	Every uint64
 	// Killed allows a host's last life to end without its end mark: it was killed,
 	// and not started again. What it had not flushed, nothing of which had left, is
-	// missing then; that a file was cut shows only where another host received more.
+	// missing then. That a file was cut shows all the same.
 	Killed bool
 }
 
@@ -56,6 +57,11 @@ type Report struct {
 	// Discarded are steps at the end of a life that never became durable: nothing
 	// of them had left.
 	Discarded uint64
+	// Shed are requests that overloaded hosts refused without a step.
+	Shed uint64
+	// Unended says, of each host that was killed and not started again, where its
+	// last journal breaks off ([VerifyOptions].Killed).
+	Unended []string
 	// Coverage is a table of the actions of P that were seen.
 	Coverage string
 }
@@ -63,7 +69,7 @@ type Report struct {
 // Verify executes the machines again on what the journals of a cluster's hosts
 // hold, in an order in which each packet between hosts is received after it was
 // sent, and checks every step, and the invariants at cuts in between and at the
-// end. The lives of a host have to be in their order.
+// end.
 //
 // A nil error is a proof about this run, as far as the checks go: each step of each
 // host was a step of the protocol, and the steps together one of a single table.
@@ -82,6 +88,10 @@ func Verify(lives []Life, o VerifyOptions) (Report, error) {
 	for _, r := range v.replays {
 		r.stop()
 		v.report.Discarded += r.discarded
+		v.report.Shed += r.shed
+		if r.unended != "" {
+			v.report.Unended = append(v.report.Unended, r.unended)
+		}
 	}
 	if v.checker != nil {
 		v.report.Counts = v.checker.Counts()
@@ -114,6 +124,10 @@ func (v *verifier) begin(lives []Life) error {
 		own := byHost[m.ID]
 		if len(own) == 0 {
 			return fmt.Errorf("%w: there is none of host %d", ErrIncomplete, m.ID)
+		}
+		own, err := ordered(own, lives[0])
+		if err != nil {
+			return err
 		}
 		r, err := newReplay(own, v.options)
 		if err != nil {

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"ironkv/delegation"
 	"ironkv/ghost"
+	"ironkv/ghost/judge"
 	"ironkv/kv"
 	"ironkv/kv/store"
 	"ironkv/marshal"
@@ -37,7 +39,7 @@ type recorded struct {
 func newRecorded(t testing.TB, n int) *recorded {
 	r := &recorded{cluster: newCluster(t, n, testLimits), lives: make([][]*ghost.Memory, n)}
 	r.born = func(i int, s *kv.State) ghost.Journal {
-		m := ghost.NewMemory(r.configs[i], s)
+		m := ghost.NewMemory(len(r.lives[i])+1, r.configs[i], s)
 		r.lives[i] = append(r.lives[i], m)
 		return m
 	}
@@ -87,19 +89,19 @@ func TestVerifyRunsWithCrashes(t *testing.T) {
 	}
 }
 
-// edited returns the lives with the steps of one changed.
+// edited returns the lives with the steps of one changed, each in a batch of its own.
 func edited(lives []ghost.Life, i int, edit func([]ghost.Step) []ghost.Step) []ghost.Life {
 	out := slices.Clone(lives)
 	var steps []ghost.Step
-	for s, err := range lives[i].Steps {
+	for b, err := range lives[i].Batches {
 		if err == nil {
-			steps = append(steps, s)
+			steps = append(steps, b.Steps...)
 		}
 	}
 	steps = edit(steps)
-	out[i].Steps = func(yield func(ghost.Step, error) bool) {
+	out[i].Batches = func(yield func(ghost.Batch, error) bool) {
 		for _, s := range steps {
-			if !yield(s, nil) {
+			if !yield(ghost.Batch{Steps: []ghost.Step{s}, Outputs: s.Sends}, nil) {
 				return
 			}
 		}
@@ -126,12 +128,19 @@ func TestVerifyIsNotEasilyPleased(t *testing.T) {
 		lives []ghost.Life
 		want  error
 	}{
-		"none at all":         {nil, ghost.ErrIncomplete},
-		"a host's is missing": {whole[:2], ghost.ErrIncomplete},
-		"a life is missing":   {whole[1:], ghost.ErrIncomplete},
-		"another output":      {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Digest++; return s }), ghost.ErrReplay},
-		"one output more":     {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Sends++; return s }), ghost.ErrReplay},
-		"another action":      {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Action++; return s }), ghost.ErrReplay},
+		"none at all":               {nil, ghost.ErrIncomplete},
+		"a host's is missing":       {whole[:2], ghost.ErrIncomplete},
+		"a life is missing":         {whole[1:], ghost.ErrIncomplete},
+		"a life is there twice":     {append(whole[:1:1], whole...), ghost.ErrIncomplete},
+		"a life is another's":       {headed(whole, 1, func(h *ghost.Header) { h.Incarnation++ }), ghost.ErrIncomplete},
+		"a life has another secret": {headed(whole, 1, func(h *ghost.Header) { h.Secret[0]++ }), ghost.ErrIncomplete},
+		"a hole between lives":      {headed(whole, 1, func(h *ghost.Header) { h.Life = 3 }), ghost.ErrIncomplete},
+		"another root":              {headed(whole, 2, func(h *ghost.Header) { h.Config.Root = 2 }), ghost.ErrIncomplete},
+		"other hosts":               {headed(whole, 2, func(h *ghost.Header) { h.Config.Members = h.Config.Members[1:] }), ghost.ErrIncomplete},
+		"less than was durable":     {[]ghost.Life{whole[0], whole[1], durable(whole[2], 1<<20)}, ghost.ErrIncomplete},
+		"another output":            {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Digest++; return s }), ghost.ErrReplay},
+		"one output more":           {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Sends++; return s }), ghost.ErrReplay},
+		"another action":            {edited(whole, 0, func(s []ghost.Step) []ghost.Step { s[5].Action++; return s }), ghost.ErrReplay},
 		"another transfer": {edited(whole, 0, func(s []ghost.Step) []ghost.Step {
 			chunk := &s[firstOf(s, kv.ActChunk)]
 			chunk.Transfers = slices.Clone(chunk.Transfers)
@@ -157,21 +166,69 @@ func TestVerifyIsNotEasilyPleased(t *testing.T) {
 	killed.Killed = true
 	r2 := newRecorded(t, 2)
 	traffic(r2.cluster)
-	if _, err := ghost.Verify([]ghost.Life{r2.lives[0][0].Life(), r2.lives[1][0].Life()}, killed); err != nil {
-		t.Errorf("killed hosts: %v", err)
+	report, err := ghost.Verify([]ghost.Life{r2.lives[0][0].Life(), r2.lives[1][0].Life()}, killed)
+	if err != nil || len(report.Unended) != 2 || !strings.Contains(report.Unended[1], "life 1 of host 2: no end behind step") {
+		t.Errorf("killed hosts: %+v: %v", report, err)
+	}
+}
+
+// headed returns the lives with the header of one changed.
+func headed(lives []ghost.Life, i int, change func(*ghost.Header)) []ghost.Life {
+	lives = slices.Clone(lives)
+	change(&lives[i].Header)
+	return lives
+}
+
+// durable is a life in which so much was synced.
+func durable(l ghost.Life, step uint64) ghost.Life {
+	l.Durable = step
+	return l
+}
+
+// TestVerifyTakesLivesInAnyOrder: they say themselves which they are.
+func TestVerifyTakesLivesInAnyOrder(t *testing.T) {
+	r := newRecorded(t, 2)
+	traffic(r.cluster)
+	r.crash(0)
+	r.heal()
+	r.crash(0)
+	r.heal()
+	lives := r.ended()
+	slices.Reverse(lives)
+	if report, err := ghost.Verify(lives, replaying); err != nil || report.Lives != 4 {
+		t.Errorf("%+v: %v", report, err)
+	}
+}
+
+// TestDurableStays: a host whose disk is put back to an older copy between two of
+// its lives, which no other host need notice, is found out by its journals.
+func TestDurableStays(t *testing.T) {
+	r := newRecorded(t, 1)
+	r.settle()
+	cl := newClient(r.cluster, 1)
+	cl.put(0, "a", "kept")
+	older := r.stores[0].Clone()
+	cl.put(0, "a", "acknowledged")
+	r.stores[0] = older
+	r.crash(0)
+	cl.get(0, "a")
+	_, err := ghost.Verify(r.ended(), replaying)
+	var v *judge.Violation
+	if !errors.As(err, &v) || v.Name != "DurableStays" {
+		t.Errorf("got %v", err)
 	}
 }
 
 // unended is a life that ends without its mark.
 func unended(l ghost.Life) ghost.Life {
-	steps := l.Steps
-	l.Steps = func(yield func(ghost.Step, error) bool) {
-		for s, err := range steps {
-			if !yield(s, err) {
+	batches := l.Batches
+	l.Batches = func(yield func(ghost.Batch, error) bool) {
+		for b, err := range batches {
+			if !yield(b, err) {
 				return
 			}
 		}
-		yield(ghost.Step{}, ghost.ErrTruncated)
+		yield(ghost.Batch{}, ghost.ErrTruncated)
 	}
 	return l
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,10 +35,17 @@ func (a *app) verifyCommand() *cobra.Command {
 			"has to be a step of the protocol and of a single table, and every invariant has to hold.\n" +
 			"The journals of all hosts are needed, from their first start on.\n\n" +
 			"Exit code 1: a step or a state is wrong (the message is the witness), or the journals prove\n" +
-			"nothing: one is missing, cut off, or damaged. What was checked until then is printed either way.",
+			"nothing: one is missing, without its end, cut, or damaged. What was checked until then is\n" +
+			"printed either way. Exit code 2: a directory holds no journal, or is given twice.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: verb(func(_ *cobra.Command, dirs []string) error {
+			if err := distinct(dirs); err != nil {
+				return err
+			}
 			lives, err := ghost.ReadDir(dirs...)
+			if errors.Is(err, os.ErrNotExist) {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}
@@ -52,23 +61,47 @@ func (a *app) verifyCommand() *cobra.Command {
 	return cmd
 }
 
+// distinct refuses directories that are given twice: their journals would be, too.
+func distinct(dirs []string) error {
+	var seen []os.FileInfo
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return usageError{err}
+		}
+		for i, other := range seen {
+			if os.SameFile(info, other) {
+				return usagef("%s and %s are one directory: give each once", dirs[i], dir)
+			}
+		}
+		seen = append(seen, info)
+	}
+	return nil
+}
+
 type verifyJSON struct {
-	Hosts     int    `json:"hosts"`
-	Lives     int    `json:"lives"`
-	Steps     uint64 `json:"steps"`
-	Packets   uint64 `json:"packets"`
-	Delegates uint64 `json:"delegates"`
-	Requests  uint64 `json:"requests"`
-	Cuts      uint64 `json:"cuts"`
-	Discarded uint64 `json:"discarded"`
+	Hosts     int      `json:"hosts"`
+	Lives     int      `json:"lives"`
+	Steps     uint64   `json:"steps"`
+	Packets   uint64   `json:"packets"`
+	Delegates uint64   `json:"delegates"`
+	Requests  uint64   `json:"requests"`
+	Cuts      uint64   `json:"cuts"`
+	Discarded uint64   `json:"discarded"`
+	Shed      uint64   `json:"shed"`
+	Unended   []string `json:"unended,omitempty"`
 }
 
 func (a *app) printVerify(r ghost.Report) error {
-	shape := verifyJSON{r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded}
+	shape := verifyJSON{r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Shed, r.Unended}
 	return a.emit(shape, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "checked %d hosts in %d lives: %d steps, %d packets between hosts, %d delegates, %d requests, %d cuts; "+
-			"%d steps never became durable\nactions of the protocol:\n%s",
-			r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Coverage)
+			"%d steps never became durable, %d requests were shed\nactions of the protocol:\n%s",
+			r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Shed, r.Coverage)
+		for _, where := range r.Unended {
+			_, printing := fmt.Fprintf(w, "killed: %s\n", where)
+			err = errors.Join(err, printing)
+		}
 		return err
 	})
 }

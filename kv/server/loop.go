@@ -148,7 +148,7 @@ func (l *loop) turn() error {
 	if err != nil {
 		return err
 	}
-	if stepped {
+	if stepped || len(l.out.list) > 0 {
 		if err := l.commit(); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 	l.notices.write(now, l.out)
 	if now >= l.nextRoom || l.taken >= roomBytes {
 		l.nextRoom, l.taken = now+roomInterval, 0
-		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}); err != nil {
+		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}, nil); err != nil {
 			return true, err
 		}
 		stepped = true
@@ -174,7 +174,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		if due, ok := l.machine.Deadline(); !ok || due > now {
 			break
 		}
-		if err := l.one(now, kv.Input{Kind: kv.InputTimer}); err != nil {
+		if err := l.one(now, kv.Input{Kind: kv.InputTimer}, nil); err != nil {
 			return true, err
 		}
 		stepped = true
@@ -194,7 +194,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		if !ok {
 			continue
 		}
-		if err := l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}); err != nil {
+		if err := l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes); err != nil {
 			return true, err
 		}
 		stepped = true
@@ -219,16 +219,14 @@ func (l *loop) warm() {
 	l.store.Warm(l.keys)
 }
 
-// one takes one step, has it observed, and encodes what it wants sent.
-func (l *loop) one(now kv.Time, in kv.Input) error {
+// one takes one step, encodes what it wants sent, and has it observed. received are
+// the bytes of the packet, if that is the input.
+func (l *loop) one(now kv.Time, in kv.Input, received []byte) error {
 	l.effects.Reset()
+	before := len(l.out.buf)
 	l.machine.Step(now, in, &l.effects)
 	l.stats.Steps++
 	l.stats.Drops[l.effects.Drop]++
-	l.observer.Observe(now, l.machine.Counters().Step, in, &l.effects)
-	if l.effects.Halt != nil {
-		return fmt.Errorf("%w: %w", ErrHalted, l.effects.Halt)
-	}
 	for i := range l.effects.Packets {
 		p := &l.effects.Packets[i]
 		if p.Dst.Host != 0 {
@@ -239,20 +237,24 @@ func (l *loop) one(now kv.Time, in kv.Input) error {
 			}
 		}
 	}
+	l.observer.Observe(now, l.machine.Counters().Step, in, received, &l.effects, l.out.buf[before:])
+	if l.effects.Halt != nil {
+		return fmt.Errorf("%w: %w", ErrHalted, l.effects.Halt)
+	}
 	return nil
 }
 
 // commit makes the batch one: observed, then durable or on its way to be.
 func (l *loop) commit() error {
 	l.stats.Batches++
-	if err := l.observer.Flush(); err != nil {
+	if err := l.observer.Flush(len(l.out.list)); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	pending, err := l.store.Commit(l.machine.Counters())
 	if err != nil {
 		return fmt.Errorf("commit a batch: %w", err)
 	}
-	l.out.pending = pending
+	l.out.pending, l.out.step = pending, l.machine.Counters().Step
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"slices"
@@ -122,20 +123,45 @@ type recorder struct {
 	events *events
 	steps  []uint64
 	fail   error
+	// outputs is how many messages the batch sends, durable what Durable was told.
+	outputs int
+	durable chan uint64
 }
 
-func (r *recorder) Observe(_ kv.Time, step uint64, _ kv.Input, out *kv.Effects) {
+func (r *recorder) Observe(_ kv.Time, step uint64, in kv.Input, received []byte, out *kv.Effects, sent []byte) {
 	r.events.add("observe")
 	r.steps = append(r.steps, step)
 	if len(out.Packets) > 1 {
 		r.events.add("packets of other steps")
 	}
+	if in.Kind == kv.InputPacket && !bytes.Equal(received, marshal.Append(nil, in.Packet.Msg)) {
+		r.events.add("received something else")
+	}
+	if len(out.Packets) == 1 && !bytes.Equal(sent, marshal.Append(nil, out.Packets[0].Msg)) {
+		r.events.add("something else will leave")
+	}
+	r.outputs += len(out.Packets)
 }
 
-func (r *recorder) Flush() error {
+func (r *recorder) Shed(request kv.Packet, sent []byte) {
+	r.events.add("shed")
+	header, _ := sheddable(request.Msg)
+	if want := marshal.Append(nil, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}); !bytes.Equal(sent, want) {
+		r.events.add("not its refusal")
+	}
+	r.outputs++
+}
+
+func (r *recorder) Flush(outputs int) error {
 	r.events.add("flush")
+	if outputs != r.outputs {
+		r.events.add("outputs of nobody")
+	}
+	r.outputs = 0
 	return r.fail
 }
+
+func (r *recorder) Durable(step uint64) { r.durable <- step }
 
 // The loop is receive, step, commit, observe, send: each step is observed by
 // itself, and the journal is written before the commit.
@@ -153,6 +179,58 @@ func TestObservedThenFlushedThenCommittedThenSent(t *testing.T) {
 	}
 	if want := []uint64{2, 3}; !slices.Equal(r.steps, want) {
 		t.Fatalf("observed steps %v, want %v", r.steps, want)
+	}
+}
+
+// What is shed is observed too, also where nothing else happens; else the journal
+// could not say where every message that leaves came from.
+func TestShedIsObserved(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.events.taken()
+	b.observer = &recorder{events: b.events}
+	for _, m := range []marshal.Message{set(1), get(2)} {
+		b.inbox.add(clientAddr, marshal.Append(nil, m))
+	}
+	b.inbox.stamp(b.watch.now())
+	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
+	b.must()
+	want := []string{"shed", "shed", "flush", "commit", "send", "send"}
+	if got := b.events.taken(); !slices.Equal(got, want) {
+		t.Fatalf("did %v, want %v", got, want)
+	}
+}
+
+// The journal is told what is durable when it is, and before anybody else is.
+func TestDurableIsObservedBetweenSyncAndSend(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	r := &recorder{events: b.events, durable: make(chan uint64)}
+	b.observer, b.pipeline.observer = r, r
+	b.sender()
+	first, second := newPending(), newPending()
+	b.store.commits = []commitResult{{pending: first}, {}, {pending: second}}
+	b.socket.put(clientAddr, set(1))
+	b.must()
+	b.socket.put(clientAddr, get(2)) // wrote nothing
+	b.must()
+	b.socket.put(clientAddr, set(3))
+	b.must()
+	<-first.waiting
+	select {
+	case step := <-r.durable:
+		t.Fatalf("step %d is durable though it was not synced", step)
+	default:
+	}
+	first.result <- nil
+	second.result <- nil
+	for _, want := range []uint64{2, 4} {
+		if sent := b.socket.taken(); len(sent) > 0 && want == 2 {
+			t.Fatalf("sent %v before the journal was told", numbers(sent))
+		}
+		if step := <-r.durable; step != want {
+			t.Fatalf("told that step %d is durable, want %d", step, want)
+		}
 	}
 }
 

@@ -7,15 +7,26 @@ import "ironkv/kv"
 type Observer interface {
 	// Observe is called right after a step, before anything of it is committed
 	// or sent. now is the batch's one clock reading; step the host's number of
-	// the step; in and out are valid during the call only.
-	Observe(now kv.Time, step uint64, in kv.Input, out *kv.Effects)
-	// Flush ends a batch of steps. The batch is committed only if it returns
-	// nil; an error stops the server as a failed commit does.
-	Flush() error
+	// the step; received are the bytes of in.Packet.Msg, nil for other inputs; sent
+	// those of the messages that will leave for out.Packets, one behind the other.
+	// All of it is valid during the call only.
+	Observe(now kv.Time, step uint64, in kv.Input, received []byte, out *kv.Effects, sent []byte)
+	// Shed is called for each request that is refused without a step, under
+	// overload; sent are the refusal's bytes. Both are valid during the call only.
+	Shed(request kv.Packet, sent []byte)
+	// Flush ends a batch that sends so many messages. It is committed and sent
+	// only if Flush returns nil; an error stops the server as a failed commit does.
+	Flush(outputs int) error
+	// Durable is called when the store has synced a batch, before anything of the
+	// batch is sent: what the steps up to this one wrote is durable. Other than the
+	// rest it is called from the goroutine that sends, in order.
+	Durable(step uint64)
 }
 
 // nobody observes where the configuration names no Observer.
 type nobody struct{}
 
-func (nobody) Observe(kv.Time, uint64, kv.Input, *kv.Effects) {}
-func (nobody) Flush() error                                   { return nil }
+func (nobody) Observe(kv.Time, uint64, kv.Input, []byte, *kv.Effects, []byte) {}
+func (nobody) Shed(kv.Packet, []byte)                                         {}
+func (nobody) Flush(int) error                                                { return nil }
+func (nobody) Durable(uint64)                                                 {}

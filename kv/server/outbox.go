@@ -11,6 +11,7 @@ import (
 // outbox is what one batch wants sent, encoded, and what has to be awaited before.
 type outbox struct {
 	pending store.Pending // nil: the batch is durable
+	step    uint64        // the batch's last
 	buf     []byte
 	list    []departure
 }

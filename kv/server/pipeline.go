@@ -27,8 +27,10 @@ const quickSync = 2 * time.Millisecond
 type pipeline struct {
 	socket socket
 	paths  paths
-	queued chan *outbox
-	free   chan *outbox
+	// observer is set before run.
+	observer Observer
+	queued   chan *outbox
+	free     chan *outbox
 	// underWay counts the batches that are queued and not sent.
 	underWay atomic.Int32
 	// starved says that the loop found no free outbox and wants to be woken.
@@ -47,12 +49,13 @@ type pipeline struct {
 
 func newPipeline(s socket) *pipeline {
 	p := &pipeline{
-		socket: s,
-		paths:  paths{},
-		queued: make(chan *outbox, PipelineDepth),
-		free:   make(chan *outbox, PipelineDepth+1),
-		done:   make(chan struct{}),
-		quick:  quickSync,
+		socket:   s,
+		paths:    paths{},
+		observer: nobody{},
+		queued:   make(chan *outbox, PipelineDepth),
+		free:     make(chan *outbox, PipelineDepth+1),
+		done:     make(chan struct{}),
+		quick:    quickSync,
 	}
 	for range PipelineDepth + 1 {
 		p.free <- new(outbox)
@@ -131,6 +134,9 @@ func (p *pipeline) await(o *outbox) error {
 	}
 	before := p.syncTime.Load()
 	p.syncTime.Store(max(int64(time.Since(began)), before-before/8, 1))
+	if p.failed.Load() == nil { // else an earlier batch may be missing
+		p.observer.Durable(o.step)
+	}
 	return nil
 }
 

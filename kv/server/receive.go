@@ -90,14 +90,17 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 	if id := l.members.idOf(a.src); id != 0 {
 		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: id}, Msg: m}, true
 	}
+	packet := kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}
 	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {
 		if header, ok := sheddable(m); ok {
 			l.stats.Shed++
+			before := len(l.out.buf)
 			l.out.add(a.src, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}, udp.Once)
+			l.observer.Shed(packet, l.out.buf[before:])
 			return kv.Packet{}, false
 		}
 	}
-	return kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}, true
+	return packet, true
 }
 
 // sheddable returns the header of a read or a write, which may be refused under

@@ -248,9 +248,14 @@ type watcher struct {
 	fail       error
 }
 
-func (w *watcher) Observe(_ kv.Time, step uint64, _ kv.Input, _ *kv.Effects) { w.last = step }
+func (w *watcher) Observe(_ kv.Time, step uint64, _ kv.Input, _ []byte, _ *kv.Effects, _ []byte) {
+	w.last = step
+}
 
-func (w *watcher) Flush() error {
+func (w *watcher) Shed(kv.Packet, []byte) {}
+func (w *watcher) Durable(uint64)         {}
+
+func (w *watcher) Flush(int) error {
 	w.flushes++
 	return w.fail
 }

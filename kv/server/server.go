@@ -163,7 +163,7 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 		return nil, err
 	}
 	l := newLoop(cfg.Me, host, cfg.Store, conn, members)
-	l.observer = observer
+	l.observer, l.pipeline.observer = observer, observer
 	l.report = newReporter(cfg.Logger, "id", cfg.Me, "address", conn.LocalAddr())
 	for _, v := range slices.SortedFunc(maps.Values(state.Sessions), bySerial) {
 		l.pipeline.welcome(v.Client)
