@@ -8,18 +8,22 @@
 // it on disk, [Memory] in memory, [Discard] nowhere. A File is made for one life
 // of a host's process, from the state that the host goes on from:
 //
-//	file, err := ghost.Create(dir, cfg, state) // before kv.New
-//	file.Observe(now, step, in, out)           // after each step
-//	err = file.Flush()                         // at the end of each batch, before the commit
-//	err = file.Close()                         // when the host was stopped cleanly
+//	file, err := ghost.Create(dir, cfg, state)            // before kv.New
+//	file.Observe(now, step, in, received, out, sent)      // after each step
+//	file.Shed(request, sent)                              // for each request that is refused without a step
+//	err = file.Flush(outputs)                             // at the end of each batch, before the commit
+//	file.Durable(step)                                    // after the sync, before the sending
+//	err = file.Close()                                    // when the host was stopped cleanly
 //
 // which is the shape of kv/server's Observer. Nothing is synced: a journal is as
 // good as its file system after a crash of the machine, and a hole is found, not
-// overlooked. What was noted but never became durable is cut off when the journal
-// is read: the next life says from which step on it went.
+// overlooked; the end of the process takes nothing from it. What was noted but never
+// became durable is cut off when the journal is read: the next life says from which
+// step on it went, and the journal, up to which step that may not be less.
 //
 // The machine is deterministic, so bodies are kept of inputs only; of outputs
-// their number and a digest.
+// their number and a digest, of the very bytes that leave. All lives of a host have
+// to be written into one directory: they are numbered.
 //
 // # The checkers
 //

@@ -197,6 +197,11 @@ func eachDamage(t *testing.T, puts, stride int, end error) {
 	if slack*stride > 32<<10 {
 		t.Errorf("%d bytes of %d mean nothing", slack*stride, len(whole))
 	}
+	if puts == 0 {
+		if err := damaged(t, ghost.WithoutRecord(whole, 3)); !errors.Is(err, ghost.ErrCorrupt) {
+			t.Errorf("a record left out: got %v", err)
+		}
+	}
 	if err := damaged(t, append(whole, 0)); end == nil && !errors.Is(err, ghost.ErrCorrupt) {
 		t.Errorf("a byte more: got %v", err)
 	}

@@ -8,8 +8,8 @@ import (
 	"ironkv/ghost/judge"
 )
 
-// durability is the invariant about lives rather than states.
-const durability = "DurableStays"
+// Durability is the name of the invariant about lives rather than states.
+const Durability = "DurableStays"
 
 // DurableStays checks that what a host had synced in one life, so that others may
 // have been told of it, was there when the next began. Source: ours; IronFleet's
@@ -18,7 +18,7 @@ func DurableStays(life, next Life) error {
 	if next.Header.From >= life.Durable {
 		return nil
 	}
-	return &judge.Violation{Name: durability, Source: "ours", Witness: fmt.Errorf(
+	return &judge.Violation{Name: Durability, Source: "ours", Witness: fmt.Errorf(
 		"host %d had everything up to step %d on disk in %s, but %s goes on from step %d: the disk was put back to an older state, or lost what it had synced",
 		life.Header.Config.Me, life.Durable, life.name(), next.name(), next.Header.From)}
 }

@@ -50,8 +50,8 @@ func ReductionObligation(before kv.Time, b Batch) error {
 	return &judge.Violation{Name: Obligation, Source: "Common/Framework/Host.s.dfy: HostNextImpl", Witness: err}
 }
 
-// accounting is the invariant about what a batch sends.
-const accounting = "OutputsAccountedFor"
+// Accounting is the name of the invariant about what a batch sends.
+const Accounting = "OutputsAccountedFor"
 
 // OutputsAccountedFor checks that a batch sends what its steps sent, and for each
 // request that it shed a refusal, and nothing else: no output vanishes, none comes
@@ -71,7 +71,7 @@ func OutputsAccountedFor(b Batch) error {
 	if err == nil {
 		return nil
 	}
-	return &judge.Violation{Name: accounting, Source: "ours", Witness: err}
+	return &judge.Violation{Name: Accounting, Source: "ours", Witness: err}
 }
 
 func (s Shed) check() error {

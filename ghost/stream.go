@@ -129,12 +129,12 @@ type streamReader struct {
 // readStream fails with [ErrCorrupt] where the file is shorter than its head says.
 func readStream(file io.ReaderAt, size int64) (*streamReader, error) {
 	r := &streamReader{}
+	if size < piecesAt {
+		return nil, fmt.Errorf("%w: cut off: it has only %d bytes", ErrCorrupt, size)
+	}
 	front := make([]byte, piecesAt)
-	if n, err := file.ReadAt(front, 0); n < len(front) {
-		if !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: cut off: it has only %d bytes", ErrCorrupt, n)
+	if _, err := io.ReadFull(io.NewSectionReader(file, 0, piecesAt), front); err != nil {
+		return nil, err
 	}
 	if err := r.readHead(front[:tailAt]); err != nil {
 		return nil, err

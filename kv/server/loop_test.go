@@ -62,6 +62,8 @@ func TestWithoutSyncsRepliesLeaveInTheSameTurn(t *testing.T) {
 func TestFailedSyncStopsAndNothingLeaves(t *testing.T) {
 	b := newBench(t)
 	b.must()
+	r := &recorder{events: b.events, durable: make(chan uint64, 3)}
+	b.pipeline.observer = r
 	go b.pipeline.run()
 	failing, later := newPending(), newPending()
 	b.store.commits = []commitResult{{pending: failing}, {}, {pending: later}}
@@ -83,6 +85,9 @@ func TestFailedSyncStopsAndNothingLeaves(t *testing.T) {
 	b.pipeline.close()
 	if sent := b.socket.taken(); len(sent) != 0 {
 		t.Fatalf("sent %v after a sync had failed", numbers(sent))
+	}
+	if len(r.durable) != 0 {
+		t.Fatal("the journal was told that a batch is durable though one before it is not")
 	}
 	if b.pipeline.idle() {
 		t.Fatal("the pipeline calls itself idle after a failure; what comes later would overtake it")
@@ -280,20 +285,23 @@ func TestABatchMeetsTheReductionObligation(t *testing.T) {
 		b.clock = b.clock.Add(1)
 		return clock()
 	}
-	journal := ghost.NewMemory(kv.Config{}, &kv.State{})
+	journal := ghost.NewMemory(1, kv.Config{}, &kv.State{})
 	b.observer = journal
+	b.inbox.add(clientAddr, marshal.Append(nil, get(9)))
+	b.inbox.stamp(b.watch.now()) // too old below
+	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
 	b.socket.put(clientAddr, set(1), get(2), get(3))
 	b.must()
-	var batch []ghost.Step
-	for s, err := range journal.Life().Steps {
+	var batches []ghost.Batch
+	for batch, err := range journal.Life().Batches {
 		if err == nil {
-			batch = append(batch, s)
+			batches = append(batches, batch)
 		}
 	}
-	if len(batch) != 3 || !batch[2].Ends {
-		t.Fatalf("the journal has %d steps, want a batch of 3", len(batch))
+	if len(batches) != 1 || len(batches[0].Steps) != 3 || len(batches[0].Shed) != 1 {
+		t.Fatalf("the journal has %+v, want one batch of 3 steps and a request that was shed", batches)
 	}
-	if err := ghost.ReductionObligation(0, batch); err != nil {
+	if err := errors.Join(ghost.ReductionObligation(0, batches[0]), ghost.OutputsAccountedFor(batches[0])); err != nil {
 		t.Error(err)
 	}
 }

@@ -37,7 +37,17 @@ var invariantMutants = []mutant{
 	},
 	{
 		name: "clock-read-for-each-packet", file: "kv/server/loop.go",
-		before: "l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet})", after: "l.one(l.watch.now(), kv.Input{Kind: kv.InputPacket, Packet: packet})",
+		before: "l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes)", after: "l.one(l.watch.now(), kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes)",
 		breaks: "a batch reads the clock once, between receiving and sending", by: "./kv/server:TestABatchMeets", names: "ReductionObligation",
+	},
+	{
+		name: "shed-unnoted", file: "kv/server/receive.go",
+		before: "			l.observer.Shed(packet, l.out.buf[before:])\n", after: "			_ = before\n",
+		breaks: "nothing leaves but from a step, or as the refusal of what was shed", by: "./kv/server:TestABatchMeets", names: "OutputsAccountedFor",
+	},
+	{
+		name: "durable-claimed-ahead", file: "kv/server/pipeline.go",
+		before: "		p.observer.Durable(o.step)\n", after: "		p.observer.Durable(o.step + 1<<20)\n",
+		breaks: "no step is called durable that a later life may not have", by: "./cmd/kvd:TestJournalsVerify", names: "DurableStays",
 	},
 }

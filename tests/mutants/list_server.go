@@ -28,6 +28,16 @@ var serverMutants = []mutant{
 		breaks: "nothing is committed that the journal does not have", hangs: true,
 	},
 	{
+		name: "shed-without-journal", file: "kv/server/loop.go",
+		before: "	if stepped || len(l.out.list) > 0 {\n", after: "	if stepped {\n",
+		breaks: "nothing leaves that the journal does not have",
+	},
+	{
+		name: "durable-behind-a-hole", file: "kv/server/pipeline.go",
+		before: "	if p.failed.Load() == nil { // else an earlier batch may be missing\n", after: "	{\n",
+		breaks: "the journal is told that a step is durable when all before it are too",
+	},
+	{
 		name: "clock-read-per-step", file: "kv/server/loop.go",
 		before: "	l.machine.Step(now, in, &l.effects)\n", after: "	l.machine.Step(l.watch.now(), in, &l.effects)\n",
 		breaks: "the clock is read once, between receiving and sending",

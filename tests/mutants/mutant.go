@@ -38,11 +38,12 @@ var checksOf = map[string][]string{
 	"kv/store":     {"./kv/store", "sim"},
 	"kv/server":    {"./kv/server", "./kv/cluster"},
 	"kv/client":    {"./kv/client", "./kv/cluster"},
+	"ghost":        {"./ghost"},
 }
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants)
 }
 
 // checks returns those to try, in order.
@@ -71,7 +72,7 @@ func invariants() (names []string) {
 	for _, i := range ghost.Invariants {
 		names = append(names, i.Name)
 	}
-	return append(names, ghost.Liveness.Name, ghost.Obligation)
+	return append(names, ghost.Liveness.Name, ghost.Obligation, ghost.Accounting, ghost.Durability)
 }
 
 // checkList finds what is wrong with a list as such.

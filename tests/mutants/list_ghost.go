@@ -1,0 +1,36 @@
+package main
+
+// ghostMutants are faults of the journal and of what it is held against.
+var ghostMutants = []mutant{
+	{
+		name: "durable-goes", file: "ghost/lives.go",
+		before: "	if next.Header.From >= life.Durable {\n", after: "	if true || next.Header.From >= life.Durable {\n",
+		breaks: "DurableStays: a disk that is put back between two lives is found out",
+	},
+	{
+		name: "life-twice", file: "ghost/lives.go",
+		before: "		case h.Life <= i:\n", after: "		case false:\n",
+		breaks: "the lives of a host are there once",
+	},
+	{
+		name: "life-missing", file: "ghost/lives.go",
+		before: "		case h.Life > i+1:\n", after: "		case false:\n",
+		breaks: "the lives of a host are all there",
+	},
+	{
+		name: "output-vanishes", file: "ghost/reduction.go",
+		before: "	if outputs != b.Outputs {\n", after: "	if outputs < b.Outputs {\n",
+		breaks: "OutputsAccountedFor: no output vanishes",
+	},
+	{
+		name: "records-unchained", file: "ghost/format.go",
+		before: "	return crc32.Update(crc32.Update(before, castagnoli, length), castagnoli, payload)\n",
+		after:  "	return crc32.Update(crc32.Update(before&0, castagnoli, length), castagnoli, payload)\n",
+		breaks: "no record of a journal can be left out",
+	},
+	{
+		name: "length-before-content", file: "ghost/file.go",
+		before: "	f.append()\n	f.publish()\n	return f.err\n}\n\n// Durable", after: "	f.publish()\n	f.append()\n	return f.err\n}\n\n// Durable",
+		breaks: "a batch that was flushed is in the journal",
+	},
+}
