@@ -62,7 +62,7 @@ func TestWithoutSyncsRepliesLeaveInTheSameTurn(t *testing.T) {
 func TestFailedSyncStopsAndNothingLeaves(t *testing.T) {
 	b := newBench(t)
 	b.must()
-	r := &recorder{events: b.events, durable: make(chan uint64, 3)}
+	r := &recorder{events: b.events}
 	b.pipeline.observer = r
 	go b.pipeline.run()
 	failing, later := newPending(), newPending()
@@ -86,7 +86,7 @@ func TestFailedSyncStopsAndNothingLeaves(t *testing.T) {
 	if sent := b.socket.taken(); len(sent) != 0 {
 		t.Fatalf("sent %v after a sync had failed", numbers(sent))
 	}
-	if len(r.durable) != 0 {
+	if r.durable != 0 {
 		t.Fatal("the journal was told that a batch is durable though one before it is not")
 	}
 	if b.pipeline.idle() {
@@ -128,9 +128,9 @@ type recorder struct {
 	events *events
 	steps  []uint64
 	fail   error
-	// outputs is how many messages the batch sends, durable what Durable was told.
+	// outputs is how many messages the batch sends, durable what Durable was told last.
 	outputs int
-	durable chan uint64
+	durable uint64
 }
 
 func (r *recorder) Observe(_ kv.Time, step uint64, in kv.Input, received []byte, out *kv.Effects, sent []byte) {
@@ -166,7 +166,10 @@ func (r *recorder) Flush(outputs int) error {
 	return r.fail
 }
 
-func (r *recorder) Durable(step uint64) { r.durable <- step }
+func (r *recorder) Durable(step uint64) {
+	r.events.add("durable")
+	r.durable = step
+}
 
 // The loop is receive, step, commit, observe, send: each step is observed by
 // itself, and the journal is written before the commit.
@@ -210,32 +213,31 @@ func TestShedIsObserved(t *testing.T) {
 func TestDurableIsObservedBetweenSyncAndSend(t *testing.T) {
 	b := newBench(t)
 	b.must()
-	r := &recorder{events: b.events, durable: make(chan uint64)}
-	b.observer, b.pipeline.observer = r, r
+	b.events.taken()
+	r := &recorder{events: b.events}
+	b.pipeline.observer = r
 	b.sender()
 	first, second := newPending(), newPending()
 	b.store.commits = []commitResult{{pending: first}, {}, {pending: second}}
-	b.socket.put(clientAddr, set(1))
-	b.must()
-	b.socket.put(clientAddr, get(2)) // wrote nothing
-	b.must()
-	b.socket.put(clientAddr, set(3))
-	b.must()
-	<-first.waiting
-	select {
-	case step := <-r.durable:
-		t.Fatalf("step %d is durable though it was not synced", step)
-	default:
+	for _, m := range []marshal.Message{set(1), get(2), set(3)} { // the second writes nothing
+		b.socket.put(clientAddr, m)
+		b.must()
 	}
 	first.result <- nil
+	<-b.socket.sending
+	<-b.socket.sending
+	life := ghost.Life{Durable: r.durable}
+	if err := ghost.DurableStays(life, ghost.Life{Header: ghost.Header{From: 2}}); err != nil || life.Durable != 2 {
+		t.Errorf("told that step %d is durable, want 2: %v", life.Durable, err)
+	}
 	second.result <- nil
-	for _, want := range []uint64{2, 4} {
-		if sent := b.socket.taken(); len(sent) > 0 && want == 2 {
-			t.Fatalf("sent %v before the journal was told", numbers(sent))
-		}
-		if step := <-r.durable; step != want {
-			t.Fatalf("told that step %d is durable, want %d", step, want)
-		}
+	<-b.socket.sending
+	if r.durable != 4 {
+		t.Errorf("told that step %d is durable, want 4", r.durable)
+	}
+	got := slices.DeleteFunc(b.events.taken(), func(e string) bool { return e != "durable" && e != "send" })
+	if want := []string{"durable", "send", "send", "durable", "send"}; !slices.Equal(got, want) {
+		t.Errorf("did %v, want %v", got, want)
 	}
 }
 
@@ -298,8 +300,8 @@ func TestABatchMeetsTheReductionObligation(t *testing.T) {
 			batches = append(batches, batch)
 		}
 	}
-	if len(batches) != 1 || len(batches[0].Steps) != 3 || len(batches[0].Shed) != 1 {
-		t.Fatalf("the journal has %+v, want one batch of 3 steps and a request that was shed", batches)
+	if len(batches) != 1 || len(batches[0].Steps) != 3 || batches[0].Outputs != 4 {
+		t.Fatalf("the journal has %+v, want one batch of 3 steps and 4 outputs", batches)
 	}
 	if err := errors.Join(ghost.ReductionObligation(0, batches[0]), ghost.OutputsAccountedFor(batches[0])); err != nil {
 		t.Error(err)
