@@ -279,7 +279,7 @@ func TestOneClockReadingPerBatch(t *testing.T) {
 
 // The judge reads a batch of the loop's as one atomic step: receives, the one
 // reading of a clock that runs, sends.
-func TestABatchMeetsTheReductionObligation(t *testing.T) {
+func TestABatchIsOneAtomicStep(t *testing.T) {
 	b := newBench(t)
 	b.must()
 	clock := b.watch.clock

@@ -38,12 +38,12 @@ var invariantMutants = []mutant{
 	{
 		name: "clock-read-for-each-packet", file: "kv/server/loop.go",
 		before: "l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes)", after: "l.one(l.watch.now(), kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes)",
-		breaks: "a batch reads the clock once, between receiving and sending", by: "./kv/server:TestABatchMeets", names: "ReductionObligation",
+		breaks: "a batch reads the clock once, between receiving and sending", by: "./kv/server:TestABatchIsOne", names: "ReductionObligation",
 	},
 	{
 		name: "shed-unnoted", file: "kv/server/receive.go",
 		before: "			l.observer.Shed(packet, l.out.buf[before:])\n", after: "			_ = before\n",
-		breaks: "nothing leaves but from a step, or as the refusal of what was shed", by: "./kv/server:TestABatchMeets", names: "OutputsAccountedFor",
+		breaks: "nothing leaves but from a step, or as the refusal of what was shed", by: "./kv/server:TestABatchIsOne", names: "OutputsAccountedFor",
 	},
 	{
 		name: "durable-claimed-ahead", file: "kv/server/pipeline.go",
