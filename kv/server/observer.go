@@ -19,7 +19,7 @@ type Observer interface {
 	Flush(outputs int) error
 	// Durable is called when the store has synced a batch, before anything of the
 	// batch is sent: what the steps up to this one wrote is durable. Other than the
-	// rest it is called from the goroutine that sends, in order.
+	// rest it may be called from another goroutine, in order.
 	Durable(step uint64)
 }
 
