@@ -60,6 +60,10 @@ func TestOutputsAccountedFor(t *testing.T) {
 	if err := ghost.OutputsAccountedFor(good); err != nil {
 		t.Error(err)
 	}
+	hello := &marshal.Hello{}
+	if err := ghost.OutputsAccountedFor(shed(client, hello, &marshal.Refusal{Reason: marshal.Overloaded})); err != nil {
+		t.Error(err)
+	}
 	vanished, extra := good, good
 	vanished.Outputs, extra.Outputs = 2, 4
 	other := *refusal

@@ -162,7 +162,7 @@ func (l *loop) turn() error {
 
 // step steps the machine over a batch, and reports whether it took any step.
 func (l *loop) step(now kv.Time) (stepped bool, err error) {
-	l.notices.write(now, l.out)
+	l.notices.write(now, l.out, l.observer)
 	if now >= l.nextRoom || l.taken >= roomBytes {
 		l.nextRoom, l.taken = now+roomInterval, 0
 		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}, nil); err != nil {

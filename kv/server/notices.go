@@ -5,7 +5,6 @@ import (
 
 	"ironkv/kv"
 	"ironkv/marshal"
-	"ironkv/udp"
 )
 
 // maxNotices bounds the addresses that are told of a drop in one MaxWait.
@@ -23,8 +22,8 @@ type notices struct {
 }
 
 type notice struct {
-	dst    netip.AddrPort
-	header marshal.RequestHeader
+	request kv.Packet // without a write's value
+	header  marshal.RequestHeader
 }
 
 // note notes that a message was dropped.
@@ -51,14 +50,19 @@ func (n *notices) note(src netip.AddrPort, msg []byte) {
 		n.told = map[netip.AddrPort]struct{}{}
 	}
 	n.told[src] = struct{}{}
-	n.due = append(n.due, notice{src, header})
+	if set, ok := m.(*marshal.SetRequest); ok {
+		set.Value = nil
+	}
+	n.due = append(n.due, notice{kv.Packet{Src: kv.Endpoint{Client: src}, Msg: marshal.Clone(m)}, header})
 }
 
 // write puts what is to be said into out.
-func (n *notices) write(now kv.Time, out *outbox) {
-	for _, v := range n.due {
-		out.add(v.dst, &marshal.Refusal{RequestHeader: v.header, Reason: marshal.Overloaded}, udp.Once)
+func (n *notices) write(now kv.Time, out *outbox, observer Observer) {
+	for i := range n.due {
+		v := &n.due[i]
+		out.refuse(v.request, v.header, observer)
 	}
+	clear(n.due)
 	n.due = n.due[:0]
 	if now >= n.until {
 		n.until = now + MaxWait

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ func TestWhatIsDroppedUnreadIsNoticed(t *testing.T) {
 	b := newBench(t)
 	b.must()
 	b.socket.taken()
+	b.events.taken()
+	b.observer = &recorder{events: b.events}
 	b.overwhelm(get(7))
 	b.deliver(clientAddr, []byte{1, 2, 3})
 	notices := func() (n int) {
@@ -62,6 +65,10 @@ func TestWhatIsDroppedUnreadIsNoticed(t *testing.T) {
 	if n := notices(); n != 1 {
 		t.Errorf("%d notices later", n)
 	}
+	done := b.events.taken()
+	if !slices.Contains(done, "shed") || slices.Contains(done, "outputs of nobody") || slices.Contains(done, "not its refusal") {
+		t.Error("a notice is in no journal")
+	}
 }
 
 // However many addresses there are, what is remembered of them is bounded.
@@ -71,7 +78,7 @@ func TestNoticesAreBounded(t *testing.T) {
 	for port := range 2 * maxNotices {
 		n.note(netip.AddrPortFrom(clientAddr.Addr(), uint16(1+port)), marshal.Append(nil, &marshal.Hello{}))
 	}
-	n.write(0, &out)
+	n.write(0, &out, nobody{})
 	if len(out.list) != maxNotices || len(n.told) != 0 {
 		t.Errorf("%d notices, and %d addresses are remembered", len(out.list), len(n.told))
 	}

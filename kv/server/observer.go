@@ -12,7 +12,8 @@ type Observer interface {
 	// All of it is valid during the call only.
 	Observe(now kv.Time, step uint64, in kv.Input, received []byte, out *kv.Effects, sent []byte)
 	// Shed is called for each request that is refused without a step, under
-	// overload; sent are the refusal's bytes. Both are valid during the call only.
+	// overload, also for those that were dropped unread and of which one is answered;
+	// sent are the refusal's bytes. Both are valid during the call only.
 	Shed(request kv.Packet, sent []byte)
 	// Flush ends a batch that sends so many messages. It is committed and sent
 	// only if Flush returns nil; an error stops the server as a failed commit does.

@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 
+	"ironkv/kv"
 	"ironkv/kv/store"
 	"ironkv/marshal"
 	"ironkv/udp"
@@ -32,6 +33,14 @@ func (o *outbox) add(dst netip.AddrPort, m marshal.Message, mode udp.Mode) (prov
 	_, proven = m.(*marshal.Opened)
 	o.list = append(o.list, departure{dst: dst, end: len(o.buf), mode: mode, proven: proven})
 	return proven
+}
+
+// refuse adds the refusal of a request that is shed: no step of the machine, but seen
+// by the observer.
+func (o *outbox) refuse(request kv.Packet, header marshal.RequestHeader, observer Observer) {
+	before := len(o.buf)
+	o.add(request.Src.Client, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}, udp.Once)
+	observer.Shed(request, o.buf[before:])
 }
 
 // full reports whether the batch should end.

@@ -8,7 +8,6 @@ import (
 
 	"ironkv/kv"
 	"ironkv/marshal"
-	"ironkv/udp"
 )
 
 // receive takes what has arrived into the inbox. It blocks only where there is
@@ -94,9 +93,7 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {
 		if header, ok := sheddable(m); ok {
 			l.stats.Shed++
-			before := len(l.out.buf)
-			l.out.add(a.src, &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}, udp.Once)
-			l.observer.Shed(packet, l.out.buf[before:])
+			l.out.refuse(packet, header, l.observer)
 			return kv.Packet{}, false
 		}
 	}

@@ -41,8 +41,8 @@ var invariantMutants = []mutant{
 		breaks: "a batch reads the clock once, between receiving and sending", by: "./kv/server:TestABatchIsOne", names: "ReductionObligation",
 	},
 	{
-		name: "shed-unnoted", file: "kv/server/receive.go",
-		before: "			l.observer.Shed(packet, l.out.buf[before:])\n", after: "			_ = before\n",
+		name: "shed-unnoted", file: "kv/server/outbox.go",
+		before: "	observer.Shed(request, o.buf[before:])\n", after: "	_ = before\n",
 		breaks: "nothing leaves but from a step, or as the refusal of what was shed", by: "./kv/server:TestABatchIsOne", names: "OutputsAccountedFor",
 	},
 	{
