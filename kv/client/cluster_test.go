@@ -102,6 +102,31 @@ func TestSizes(t *testing.T) {
 
 func key(i int) []byte { return fmt.Appendf(nil, "key-%05d", i) }
 
+// TestABatchIsNotAtomic: each item of a batch succeeds or fails by itself.
+func TestABatchIsNotAtomic(t *testing.T) {
+	c := dial(t, cluster.Start(t, 2))
+	if _, err := c.Put(t.Context(), []byte("taken"), nil); err != nil {
+		t.Fatal(err)
+	}
+	b := c.Batch()
+	b.Put([]byte("first"), []byte("1"))
+	b.Put([]byte("taken"), []byte("2"), client.IfAbsent())
+	b.Put(nil, []byte("3"))
+	b.Get([]byte("absent"))
+	b.Put([]byte("last"), []byte("4"))
+	want := []error{nil, client.ErrConditionFailed, client.ErrEmptyKey, client.ErrNotFound, nil}
+	for i, r := range b.Do(t.Context()) {
+		if !errors.Is(r.Err, want[i]) {
+			t.Errorf("item %d: %v, want %v", i, r.Err, want[i])
+		}
+	}
+	for _, k := range []string{"first", "last"} {
+		if _, err := c.Get(t.Context(), []byte(k)); err != nil {
+			t.Errorf("get %s: %v", k, err)
+		}
+	}
+}
+
 // TestScanWhileMoving: a scan sees every key once, in order, while ranges move.
 func TestScanWhileMoving(t *testing.T) {
 	const keys = 3000
