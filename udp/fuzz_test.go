@@ -57,6 +57,114 @@ func FuzzDatagram(f *testing.F) {
 	})
 }
 
+// slowDeadline is Deadline, asked of every address.
+func (t *Transport) slowDeadline() (at time.Duration, due bool) {
+	for _, p := range t.peers {
+		if !p.active {
+			continue
+		}
+		if len(p.flying) > 0 {
+			if timer := t.timer(p); !due || timer < at {
+				at, due = timer, true
+			}
+		}
+		if p.paceAt != 0 && (!due || p.paceAt < at) {
+			at, due = p.paceAt, true
+		}
+	}
+	return at, due
+}
+
+// FuzzDatagrams reads its input as what happens to a transport: datagrams from addresses of all
+// classes, changes of class, messages to send, and time that passes. Whatever it is, memory and
+// tables are bounded, a stranger gets no more bytes than it sent, and the timers are those that
+// all addresses have.
+func FuzzDatagrams(f *testing.F) {
+	whole := []byte("hello, world")
+	step := func(op, who byte, b []byte) []byte { return append([]byte{op, who, byte(len(b))}, b...) }
+	script := func(steps ...[]byte) []byte { return bytes.Join(steps, nil) }
+	begun := appendFragment(nil, 1, 0, 400, 7, whole)
+	f.Add(script(step(0, 0, begun), step(0, 1, begun), step(2, 1, nil), step(3, 1, []byte{200}), step(4, 50, nil), step(0, 1, appendAck(nil, 77, 0, nil))))
+	f.Add(script(step(3, 2, []byte{255}), step(3, 2, []byte{9}), step(4, 255, nil), step(0, 2, appendAck(nil, 77, 0, []span{{0, 12}})), step(4, 255, nil), step(1, 2, nil)))
+	f.Add(script(step(0, 7, []byte{framePing}), step(0, 8, []byte{framePing}), step(0, 9, []byte{framePing}), step(3, 7, []byte{255}), step(3, 9, []byte{1})))
+	f.Add(script(step(2, 4, nil), step(2, 5, nil), step(2, 6, nil), step(3, 4, []byte{90}), step(3, 5, []byte{90}), step(4, 99, nil), step(2, 7, nil), step(4, 99, nil)))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		const maxMessage, clients, strangers = 2000, 3, 2
+		tr := NewTransport(Config{
+			Nonce: 77, MaxMessage: maxMessage, Datagram: MinDatagram, ClientPool: 3 * maxMessage, StrangerPool: 2 * maxMessage,
+			MaxClients: clients, MaxStrangers: strangers, Backlog: 2 * maxMessage, BacklogTotal: 6 * maxMessage,
+		})
+		peer := address(3)
+		tr.Classify(peer, Peer)
+		var now time.Duration
+		var in, out [10]int
+		known := [10]bool{3: true} // who was ever asked to be more than a stranger, or sent something unasked
+		for len(script) >= 3 {
+			op, who, n := script[0]%5, int(script[1])%10, min(int(script[2]), len(script)-3)
+			b := script[3 : 3+n]
+			script = script[3+n:]
+			switch op {
+			case 0:
+				d := append(appendHeader(nil, 5), b...)
+				sealDatagram(d)
+				in[who] += len(d)
+				tr.Receive(now, address(who), d, func(netip.AddrPort, []byte) {})
+			case 1:
+				if tr.Forget(address(who)); who == 3 {
+					tr.Classify(peer, Peer)
+				}
+			case 2:
+				known[who] = true
+				if who != 3 {
+					tr.Classify(address(who), Client)
+				}
+			case 3:
+				if tr.find(address(who)) == nil {
+					known[who] = true // then it is we who speak first
+				}
+				_ = tr.Send(now, address(who), make([]byte, 10*(n+len(b))), Mode(n%2))
+			case 4:
+				now += time.Duration(who+10*n) * time.Millisecond
+				tr.Tick(now)
+			}
+			checkDeadline(t, tr, "before sending")
+			tr.Flush(now, func(dst netip.AddrPort, d []byte) {
+				for i := range out {
+					if dst == address(i) {
+						out[i] += len(d)
+					}
+				}
+			})
+			checkDeadline(t, tr, "after sending")
+			checkBounds(t, tr, maxMessage, clients+strangers+1)
+			for i := range out {
+				if !known[i] && out[i] > in[i] {
+					t.Fatalf("%d bytes came from stranger %d, %d went back", in[i], i, out[i])
+				}
+			}
+		}
+	})
+}
+
+func checkDeadline(t *testing.T, tr *Transport, when string) {
+	t.Helper()
+	at, due := tr.Deadline()
+	if wantAt, want := tr.slowDeadline(); due != want || due && at != wantAt {
+		t.Fatalf("%s: the timer is due at %v, %v; by all addresses at %v, %v", when, at, due, wantAt, want)
+	}
+}
+
+func checkBounds(t *testing.T, tr *Transport, maxMessage, addresses int) {
+	t.Helper()
+	s := tr.Stats()
+	if most := 3*maxMessage + 2*maxMessage + 2*(maxMessage+minBuffer+assemblyOverhead) + maxMessage/bytesPerPiece*16; s.Reassembling > most {
+		t.Fatalf("%d bytes for unfinished messages, more than %d", s.Reassembling, most)
+	}
+	if s.Queued > 6*maxMessage || s.Queued < 0 || s.Addresses > addresses {
+		t.Fatalf("%d bytes are queued, %d addresses are known", s.Queued, s.Addresses)
+	}
+}
+
 // FuzzReassembly reads its input as a list of fragments, honest ones and others, of two transmissions
 // of two runs: what is delivered is one of the messages, whole.
 func FuzzReassembly(f *testing.F) {

@@ -101,6 +101,9 @@ func readManifest(dir string) (*manifest, error) {
 		if !filepath.IsLocal(f.Name) || filepath.Base(f.Name) != f.Name {
 			return nil, fmt.Errorf("%w: %s names the file %q outside of it", errDamaged, path, f.Name)
 		}
+		if f.Keys > m.Keys-keys || f.Bytes > m.Bytes-bytes {
+			return nil, fmt.Errorf("%w: %s says %d keys and %d bytes, its files say more", errDamaged, path, m.Keys, m.Bytes)
+		}
 		keys, bytes = keys+f.Keys, bytes+f.Bytes
 	}
 	if keys != m.Keys || bytes != m.Bytes {

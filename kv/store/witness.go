@@ -120,7 +120,13 @@ func parseTestimony(b []byte, slot int) (t testimony, err error) {
 		return t, errRecord
 	}
 	t.Manifests, t.Sums = map[string]fileSum{}, map[string]fileSum{}
-	return t, json.Unmarshal(b[:n], &t)
+	if err := json.Unmarshal(b[:n], &t); err != nil {
+		return t, err
+	}
+	if t.Manifests == nil || t.Sums == nil { // it says null
+		return t, errRecord
+	}
+	return t, nil
 }
 
 // check holds the current manifest and the logs against the testimony.
