@@ -52,6 +52,7 @@ func (o options) again() string {
 }
 
 func main() {
+	keepMountsPrivate()
 	o := options{out: os.Stdout}
 	bin := flag.String("bin", "", "where kvd is, whose disks are never slow then (default: built for the run)")
 	flag.Uint64Var(&o.seed, "seed", 1, "draws every cluster, round and fault")
