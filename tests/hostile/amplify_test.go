@@ -4,6 +4,7 @@ package hostile_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -76,6 +77,51 @@ func requests(id marshal.SessionID) (list []sample) {
 		list = append(list, sample{fmt.Sprintf("%T in a session", m)[len("*marshal."):], marshal.Append(nil, m)})
 	}
 	return list
+}
+
+// The samples have every kind of message: one that is added to the wire and not to them
+// would be asked by no test what it can be made to send back.
+func TestSamplesHaveEveryKind(t *testing.T) {
+	has := map[byte]bool{}
+	for _, s := range samples(t) {
+		has[s.bytes[1]] = true
+	}
+	known := 0
+	for code := range byte(128) { // the codes that one byte holds
+		_, err := marshal.Decode([]byte{0x90, code})
+		var m *marshal.MalformedError
+		if !errors.As(err, &m) {
+			t.Fatalf("a message without fields: %v", err)
+		}
+		if m.Fault == marshal.FaultUnknown {
+			continue
+		}
+		if known++; !has[code] {
+			t.Errorf("no sample of the kind with code %d (%s)", code, m.Message)
+		}
+	}
+	if known < 20 || known != len(has) {
+		t.Errorf("%d kinds are known and %d sampled", known, len(has))
+	}
+}
+
+// The same while a host is overloaded, when it sheds, and tells of what it drops unread.
+func TestNoAmplificationUnderOverload(t *testing.T) {
+	s := newStage(t)
+	stranger, crowd := newProbe(t, s.victim), newProbe(t, s.victim)
+	list := append(requests(crowd.session().Session), samples(t)...)
+	var all [][]byte
+	for _, k := range list {
+		all = append(all, datagrams(5, udp.Once, k.bytes)...)
+	}
+	for i := range 20_000 {
+		crowd.send(all[i%len(all)])
+		if i%10 == 0 {
+			stranger.send(all[i/10%len(all)])
+		}
+	}
+	s.settle()
+	stranger.checkReturn("a stranger among a crowd")
 }
 
 // From an unproven address, for each kind of message alone, many in a datagram,

@@ -90,11 +90,13 @@ func (a *attacker) envelope(messages ...marshal.Message) []byte {
 	return sealed(a.rng.Uint64(), frames)
 }
 
-// attacks are what an attacker can do, one datagram or few at a time.
-var attacks = []struct {
+// An attack is what an attacker can do, one datagram or few at a time.
+type attack struct {
 	name string
 	step func(*attacker)
-}{
+}
+
+var attacks = []attack{
 	{"random bytes", func(a *attacker) { a.say(randomBytes(a.rng, a.rng.IntN(1400))) }},
 	{"replayed", func(a *attacker) { a.say(a.real[a.rng.IntN(len(a.real))]) }},
 	{"flipped", func(a *attacker) {
@@ -181,14 +183,12 @@ func (a *attacker) beginFragments() {
 	a.sendProven(a.rng.IntN(len(a.probes)), d)
 }
 
-// flood makes every attack in turns until ctx ends, against target, which may be a
-// black hole instead of the host. It returns how many attacks there were.
-func (a *attacker) flood(ctx context.Context, target netip.AddrPort, only string) (n int) {
+// flood makes the attacks in turns until ctx ends, against target, which may be a
+// black hole instead of the host. It returns how many there were.
+func (a *attacker) flood(ctx context.Context, target netip.AddrPort, kinds []attack) (n int) {
 	a.target = target
 	for ; ctx.Err() == nil; n++ {
-		if k := attacks[n%len(attacks)]; only == "" || only == k.name {
-			k.step(a)
-		}
+		kinds[n%len(kinds)].step(a)
 	}
 	return n
 }
