@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"ironkv/delegation"
 	"ironkv/kv"
@@ -18,6 +19,7 @@ type entryReader struct {
 	last uint64
 	now  kv.Time
 	from kv.Endpoint
+	part [againUntil - againFrom]byte
 }
 
 func (r *entryReader) fail(what string) {
@@ -65,7 +67,7 @@ func (r *entryReader) uint32(what string) uint32 {
 func (r *entryReader) entry(b *Batch) (ended bool) {
 	lead := r.byte("kind")
 	switch kind := lead & entryMask; kind {
-	case entryPacket, entryTimer, entryRoom:
+	case entryPacket, entryAgain, entryTimer, entryRoom:
 		b.Steps = append(b.Steps, r.step(lead))
 	case entryShed:
 		b.Shed = append(b.Shed, r.shed(lead))
@@ -95,9 +97,9 @@ func (r *entryReader) step(lead byte) (s Step) {
 	}
 	s.Number, s.Now = r.last, r.now
 	switch lead & entryMask {
-	case entryPacket:
+	case entryPacket, entryAgain:
 		s.Input.Packet.Src = r.source(lead)
-		s.Input.Packet.Msg = r.message(r.uvarint("message length"))
+		s.Input.Packet.Msg = r.message(lead)
 	case entryTimer:
 		s.Input.Kind = kv.InputTimer
 	case entryRoom:
@@ -119,7 +121,7 @@ func (r *entryReader) step(lead byte) (s Step) {
 
 func (r *entryReader) shed(lead byte) (s Shed) {
 	s.Request.Src = r.source(lead)
-	s.Request.Msg = r.message(uint64(r.uint32("message length")))
+	s.Request.Msg = r.decode(r.bytes(uint64(r.uint32("message length")), "message"))
 	s.Digest = r.uint32("digest")
 	return s
 }
@@ -131,8 +133,28 @@ func (r *entryReader) source(lead byte) kv.Endpoint {
 	return r.from
 }
 
-func (r *entryReader) message(n uint64) marshal.Message {
-	m, err := marshal.Decode(r.bytes(n, "message"))
+func (r *entryReader) message(lead byte) marshal.Message {
+	n := r.uvarint("message length")
+	if lead&entryMask != entryAgain {
+		b := r.bytes(n, "message")
+		if len(b) >= againUntil {
+			copy(r.part[:], b[againFrom:])
+		}
+		return r.decode(b)
+	}
+	if n < againUntil {
+		r.fail("message length")
+		return nil
+	}
+	b := r.bytes(n-uint64(len(r.part)), "message")
+	if b == nil {
+		return nil
+	}
+	return r.decode(slices.Concat(b[:againFrom], r.part[:], b[againFrom:]))
+}
+
+func (r *entryReader) decode(b []byte) marshal.Message {
+	m, err := marshal.Decode(b)
 	if err != nil {
 		r.fail("message")
 		return nil

@@ -13,20 +13,27 @@ func ReadBytes(b []byte) (Life, error) {
 	}, "bytes")
 }
 
-// WithoutRecord leaves the i-th record out of a file that has no whole piece.
-func WithoutRecord(b []byte, i int) []byte {
+// WithoutRecord leaves the i-th record out of a file that has no whole piece. It
+// reports false where that is the last, or is not there.
+func WithoutRecord(b []byte, i int) ([]byte, bool) {
 	b = slices.Clone(b)
+	length, err := unsealed([8]byte(b[lengthAt:]))
+	if err != nil {
+		panic(err)
+	}
 	at := tailAt
 	size := func() int { return frameBytes + int(binary.LittleEndian.Uint32(b[at:])) }
 	for range i {
 		at += size()
 	}
 	cut := size()
-	copy(b[at:], b[at+cut:])
-	length, err := unsealed([8]byte(b[lengthAt:]))
-	if err != nil {
-		panic(err)
+	if at+cut >= tailAt+int(length) {
+		return nil, false
 	}
+	copy(b[at:], b[at+cut:])
 	binary.NativeEndian.PutUint64(b[lengthAt:], sealed(length-uint64(cut)))
-	return b
+	return b, true
 }
+
+// Bytes is the length of the stream.
+func (f *File) Bytes() uint64 { return f.stream.length }

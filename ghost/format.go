@@ -44,6 +44,7 @@ const (
 	entryRoom               // a step with news of room
 	entryShed               // a request that was shed
 	entryEnd                // a batch ends
+	entryAgain              // a step with a packet, a part of which is as before
 	entryMask   byte = 7
 	// hasNumber: its number is not the next, hasTime: nor its clock reading the same,
 	// hasSource: nor whom it is from; hasOne: exactly one packet is sent; hasMore: a
@@ -53,6 +54,14 @@ const (
 	hasSource byte = 1 << 5
 	hasOne    byte = 1 << 6
 	hasMore   byte = 1 << 7
+)
+
+// Bytes of a message that are left out of its entry where they are those of the latest
+// message that has as many: a request's session. Of the journal of a client's reads that
+// is half.
+const (
+	againFrom  = 2
+	againUntil = 20
 )
 
 var (
@@ -65,17 +74,28 @@ var (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Digest is the CRC-32C of the packets' bytes, in order, and then of their ends; 0
-// for none.
-func Digest(packets []kv.Packet) uint32 {
+// Digest is the CRC-32C of the packets' bytes, in order, and then of where they go,
+// but for a single one that goes back to src; 0 for none. src is whom the step's
+// packet came from, zero for other inputs.
+func Digest(src kv.Endpoint, packets []kv.Packet) uint32 {
 	var b []byte
 	for i := range packets {
 		b = marshal.Append(b, packets[i].Msg)
 	}
-	for i := range packets {
-		b = appendEndpoint(b, packets[i].Dst)
+	return digest(src, packets, b)
+}
+
+// digest is [Digest] of packets whose bytes are sent.
+func digest(src kv.Endpoint, packets []kv.Packet, sent []byte) uint32 {
+	sum := crc32.Checksum(sent, castagnoli)
+	if len(packets) == 1 && packets[0].Dst == src {
+		return sum // most are replies, and are to cost little
 	}
-	return crc32.Checksum(b, castagnoli)
+	var ends []byte
+	for i := range packets {
+		ends = appendEndpoint(ends, packets[i].Dst)
+	}
+	return crc32.Update(sum, castagnoli, ends)
 }
 
 // frame fills in the frame that record, from its first byte on, has been given room
@@ -127,7 +147,7 @@ type entryWriter struct {
 	now    kv.Time // its clock reading
 	from   kv.Endpoint
 	source []byte // from, as appendEndpoint writes it
-	ends   []byte // of digest
+	part   [againUntil - againFrom]byte
 }
 
 func (w *entryWriter) step(b []byte, now kv.Time, step uint64, in *kv.Input, received []byte, out *kv.Effects, sent []byte) []byte {
@@ -149,8 +169,10 @@ func (w *entryWriter) step(b []byte, now kv.Time, step uint64, in *kv.Input, rec
 			lead |= hasSource
 			b = append(b, w.source...)
 		}
-		b = binary.AppendUvarint(b, uint64(len(received)))
-		b = append(b, received...)
+		again := false
+		if b, again = w.message(b, received); again {
+			lead += entryAgain - entryPacket
+		}
 	case kv.InputRoom:
 		b = binary.AppendUvarint(b, in.Room)
 	case kv.InputTimer:
@@ -161,7 +183,7 @@ func (w *entryWriter) step(b []byte, now kv.Time, step uint64, in *kv.Input, rec
 		b = binary.AppendUvarint(b, uint64(len(out.Packets)))
 	}
 	if len(out.Packets) > 0 {
-		b = binary.LittleEndian.AppendUint32(b, w.digest(out.Packets, sent))
+		b = binary.LittleEndian.AppendUint32(b, digest(in.Packet.Src, out.Packets, sent))
 	}
 	if out.Drop != kv.DropNone || len(out.Transfers) > 0 {
 		lead |= hasMore
@@ -184,17 +206,21 @@ func (w *entryWriter) sourceIs(e kv.Endpoint) bool {
 	return true
 }
 
-// digest is [Digest] of packets whose bytes are sent.
-func (w *entryWriter) digest(packets []kv.Packet, sent []byte) uint32 {
-	sum := crc32.Checksum(sent, castagnoli)
-	if len(packets) == 1 && packets[0].Dst == w.from && len(w.source) > 0 {
-		return crc32.Update(sum, castagnoli, w.source)
+// message writes what was received, without the part that may be again that of the
+// message before. It reports whether it was.
+func (w *entryWriter) message(b, received []byte) (_ []byte, again bool) {
+	if len(received) >= againUntil {
+		if part := [againUntil - againFrom]byte(received[againFrom:]); part == w.part {
+			again = true
+		} else {
+			w.part = part
+		}
 	}
-	w.ends = w.ends[:0]
-	for i := range packets {
-		w.ends = appendEndpoint(w.ends, packets[i].Dst)
+	b = binary.AppendUvarint(b, uint64(len(received)))
+	if !again {
+		return append(b, received...), false
 	}
-	return crc32.Update(sum, castagnoli, w.ends)
+	return append(append(b, received[:againFrom]...), received[againUntil:]...), true
 }
 
 // shed encodes that a request was refused without a step; sent is the refusal.
@@ -215,7 +241,7 @@ func (w *entryWriter) shed(b []byte, request kv.Packet, sent []byte) []byte {
 	}
 	b = marshal.Append(b, request.Msg)
 	binary.LittleEndian.PutUint32(b[body:], uint32(len(b)-body-4))
-	return binary.LittleEndian.AppendUint32(b, w.digest([]kv.Packet{{Dst: request.Src}}, sent))
+	return binary.LittleEndian.AppendUint32(b, digest(request.Src, []kv.Packet{{Dst: request.Src}}, sent))
 }
 
 func appendTransfers(b []byte, transfers []kv.Transfer) []byte {

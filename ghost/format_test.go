@@ -80,7 +80,7 @@ func TestEntriesAreReadAsTheyWereWritten(t *testing.T) {
 	for i, n := range list {
 		want := Step{
 			Number: n.step, Now: n.now, Input: n.in, Action: n.out.Action, Drop: n.out.Drop,
-			Sends: len(n.out.Packets), Digest: Digest(n.out.Packets), Transfers: n.out.Transfers,
+			Sends: len(n.out.Packets), Digest: Digest(n.in.Packet.Src, n.out.Packets), Transfers: n.out.Transfers,
 		}
 		if i >= len(got.Steps) || !reflect.DeepEqual(got.Steps[i], want) {
 			t.Errorf("step %d of %d: want %+v, got %+v", i, len(got.Steps), want, got.Steps[i])

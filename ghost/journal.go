@@ -120,7 +120,7 @@ func (m *Memory) Observe(now kv.Time, step uint64, in kv.Input, _ []byte, out *k
 	}
 	s := Step{
 		Number: step, Now: now, Input: in, Action: out.Action, Drop: out.Drop,
-		Sends: len(out.Packets), Digest: Digest(out.Packets),
+		Sends: len(out.Packets), Digest: Digest(in.Packet.Src, out.Packets),
 	}
 	s.Transfers = append(s.Transfers, out.Transfers...)
 	m.open.Steps = append(m.open.Steps, s)

@@ -92,7 +92,7 @@ func (s Shed) check() error {
 		return fmt.Errorf("a %T of host %d was shed", s.Request.Msg, s.Request.Src.Host)
 	}
 	refusal := &marshal.Refusal{RequestHeader: header, Reason: marshal.Overloaded}
-	if s.Digest != Digest([]kv.Packet{{Dst: s.Request.Src, Msg: refusal}}) {
+	if s.Digest != Digest(s.Request.Src, []kv.Packet{{Dst: s.Request.Src, Msg: refusal}}) {
 		return fmt.Errorf("a shed %T, number %d of session %v, was not answered by its refusal", s.Request.Msg, header.Number, header.Session)
 	}
 	return nil

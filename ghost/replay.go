@@ -114,7 +114,7 @@ func compare(s Step, out *kv.Effects) error {
 		differ("action", ActionName(s.Action), ActionName(out.Action)),
 		differ("reason for dropping", s.Drop, out.Drop),
 		differ("packets sent", s.Sends, len(out.Packets)),
-		differ("digest of what was sent", s.Digest, Digest(out.Packets)),
+		differ("digest of what was sent", s.Digest, Digest(s.Input.Packet.Src, out.Packets)),
 		differ("ranges that changed hands", len(s.Transfers), len(out.Transfers)),
 	)
 	if err != nil {

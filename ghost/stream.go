@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"strings"
@@ -26,7 +25,7 @@ import (
 // pieces, and is then begun anew. So what is behind the length, in the tail or in the
 // pieces, belongs to a batch that was not ended.
 const (
-	journalMagic = "ironkvj2"
+	journalMagic = "ironkvj3"
 	lengthAt     = 8
 	durableAt    = 16
 	headBytes    = 24
@@ -42,19 +41,28 @@ const (
 // word, so that it is written as a whole or not at all.
 func sealed(n uint64) uint64 {
 	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], n<<16)
-	binary.LittleEndian.PutUint16(b[:], seal(b))
+	binary.LittleEndian.PutUint64(b[:], n<<16|uint64(seal(n)))
 	return binary.NativeEndian.Uint64(b[:])
 }
 
 func unsealed(b [8]byte) (uint64, error) {
-	if binary.LittleEndian.Uint16(b[:]) != seal(b) {
+	n := binary.LittleEndian.Uint64(b[:])
+	if uint16(n) != seal(n>>16) {
 		return 0, fmt.Errorf("%w: the checksum of a number in its head is wrong", ErrCorrupt)
 	}
-	return binary.LittleEndian.Uint64(b[:]) >> 16, nil
+	return n >> 16, nil
 }
 
-func seal(b [8]byte) uint16 { return uint16(crc32.Checksum(b[2:], castagnoli)) }
+// seal is the lower half of the CRC-32C of the number's six bytes. hash/crc32 would
+// have them on the heap, twice for each batch.
+func seal(n uint64) uint16 {
+	crc := ^uint32(0)
+	for range 6 {
+		crc = castagnoli[byte(crc)^byte(n)] ^ crc>>8
+		n >>= 8
+	}
+	return ^uint16(crc)
+}
 
 // A stream appends to a journal's file.
 type stream struct {

@@ -33,4 +33,14 @@ var ghostMutants = []mutant{
 		before: "	f.append()\n	f.publish()\n	return f.err\n}\n\n// Durable", after: "	f.publish()\n	f.append()\n	return f.err\n}\n\n// Durable",
 		breaks: "a batch that was flushed is in the journal",
 	},
+	{
+		name: "session-again", file: "ghost/format.go",
+		before: "			again = true\n", after: "			again = false\n",
+		breaks: "what a journal costs: a request's session is in it once", by: "./ghost:TestCostOfAJournal",
+	},
+	{
+		name: "part-not-kept", file: "ghost/entry.go",
+		before: "			copy(r.part[:], b[againFrom:])\n", after: "			copy(r.part[:], b[againUntil:])\n",
+		breaks: "a journal is read as it was written",
+	},
 }
