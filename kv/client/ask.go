@@ -23,9 +23,7 @@ func (c *Client) ask(ctx context.Context, ops []*op) {
 		c.start(now, o)
 	}
 	w.ready = w.left == 0
-	c.mu.Unlock()
-	c.flush(false)
-	c.await(w)
+	c.wait(w)
 }
 
 // over says why a request is not even sent: its context has ended.

@@ -118,8 +118,9 @@ func (b *Batch) Do(ctx context.Context) []Result {
 	}
 	b.done = true
 	for next := 0; next < len(b.items); {
+		b.c.mu.Lock()
 		next = b.start(ctx, next)
-		b.c.await(b.waiter)
+		b.c.wait(b.waiter)
 	}
 	b.results = b.results[:0]
 	for i := range b.items {
@@ -130,11 +131,11 @@ func (b *Batch) Do(ctx context.Context) []Result {
 
 // start starts items from the given one on, up to the bounds, and returns the
 // first that it did not start. The waiter is then ready when half of those that
-// are on their way are answered, or all if there are no more items.
+// are on their way are answered, or all if there are no more items. The caller holds
+// the client's mu.
 func (b *Batch) start(ctx context.Context, next int) int {
 	c := b.c
 	err := over(ctx)
-	c.mu.Lock()
 	now := c.clock.now()
 	bytes := 0
 	for ; next < len(b.items) && b.waiter.left < batchOps && bytes < batchBytes; next++ {
@@ -153,9 +154,6 @@ func (b *Batch) start(ctx context.Context, next int) int {
 		b.waiter.enough = b.waiter.left / 2
 	}
 	b.waiter.ready = b.waiter.left <= b.waiter.enough
-	busy := c.engine.live.len > b.waiter.left
-	c.mu.Unlock()
-	c.flush(busy)
 	return next
 }
 

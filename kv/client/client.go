@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,16 +28,12 @@ type Client struct {
 	conn  *udp.Conn
 	ops   sync.Pool // of *call
 	done  chan struct{}
-	// gathering says that some caller is about to send what all have queued.
-	gathering atomic.Bool
+	gather
 
 	mu     sync.Mutex // guards everything below
 	engine *engine
 	buffer []byte // in which messages are encoded
-	// leading says that some caller reads the socket; parked are the callers who
-	// wait for him to bring their replies, the latest first.
-	leading bool
-	parked  *waiter
+	leadership
 	// shared is when a call was last begun while another was under way.
 	shared time.Duration
 	// tickAt is when the leader next looks at what waits.
@@ -47,6 +42,7 @@ type Client struct {
 	// These belong to the leader.
 	decoder   marshal.Decoder
 	deliver   func(src netip.AddrPort, msg []byte)
+	waking    []*waiter     // whom the batch before this one answered; its memory is used again
 	received  time.Duration // when the batch that is being delivered came; 0 before it is known
 	malformed atomic.Uint64
 }
@@ -59,7 +55,7 @@ type call struct {
 
 func newClient(o options, conn *udp.Conn) *Client {
 	c := &Client{opts: o, clock: newClock(), conn: conn, done: make(chan struct{})}
-	c.ops.New = func() any { return &call{waiter: waiter{wake: make(chan struct{}, 1)}} }
+	c.ops.New = func() any { return &call{waiter: *newWaiter()} }
 	c.deliver = c.receive
 	c.engine = &engine{
 		client: randomID(), random: rand.New(rand.NewPCG(randomID(), randomID())), nonce: randomNonce,
@@ -100,16 +96,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// begin starts o, whose waiter has been set. The caller holds no lock.
-func (c *Client) begin(o *op) {
-	c.mu.Lock()
-	c.start(c.clock.now(), o)
-	busy := c.engine.live.len > 1
-	c.mu.Unlock()
-	c.flush(busy)
-}
-
-// start starts o; the caller holds mu, and flushes afterwards.
+// start starts o, whose waiter has been set; the caller holds mu, and waits afterwards.
 func (c *Client) start(now time.Duration, o *op) {
 	if c.engine.live.len == 0 {
 		c.tickAt = now + tickInterval
@@ -121,21 +108,6 @@ func (c *Client) start(now time.Duration, o *op) {
 		o.deadline = c.clock.since(d)
 	}
 	c.engine.start(now, o)
-}
-
-// flush sends what has been queued. A caller who is not alone first lets the
-// others who are about to send do so: those who were woken together send
-// together. While he does, he sends for all who come. Nobody waits for anybody
-// who has nothing to do.
-func (c *Client) flush(busy bool) {
-	if busy {
-		if !c.gathering.CompareAndSwap(false, true) {
-			return // what was queued before this is sent by the one who gathers
-		}
-		runtime.Gosched()
-		c.gathering.Store(false)
-	}
-	_ = c.conn.Flush() // the only error is a closed socket, which the leader meets
 }
 
 // send is the engine's way to the network; mu is held. What cannot be queued is
@@ -162,92 +134,9 @@ func (c *Client) receive(src netip.AddrPort, msg []byte) {
 		c.received = c.clock.now()
 	}
 	c.mu.Lock()
+	c.delivering = true
 	c.engine.receive(c.received, src, m)
 	c.mu.Unlock()
-}
-
-// wake tells a caller that his ops are done; mu is held.
-func (c *Client) wake(w *waiter) {
-	if w.parked {
-		c.unpark(w)
-		w.wake <- struct{}{}
-	}
-}
-
-func (c *Client) park(w *waiter) {
-	w.parked = true
-	w.prev, w.next = nil, c.parked
-	if c.parked != nil {
-		c.parked.prev = w
-	}
-	c.parked = w
-}
-
-func (c *Client) unpark(w *waiter) {
-	w.parked = false
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		c.parked = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	}
-	w.prev, w.next = nil, nil
-}
-
-// await returns when w is ready. Whoever waits while nobody reads the socket
-// becomes the leader and reads it, for himself and for all others; when his own
-// ops are done he makes another of those who wait the leader. So a reply reaches
-// a lone caller without a switch of goroutines.
-func (c *Client) await(w *waiter) {
-	c.mu.Lock()
-	for !w.ready {
-		if c.leading {
-			c.park(w)
-			c.mu.Unlock()
-			<-w.wake
-			c.mu.Lock()
-			continue
-		}
-		c.leading = true
-		c.lead(w)
-		c.leading = false
-		if next := c.parked; next != nil {
-			c.unpark(next)
-			next.wake <- struct{}{}
-		}
-	}
-	c.mu.Unlock()
-}
-
-// lonely is how long nobody else has called before the leader is taken to be alone.
-const lonely = 2 * tickInterval
-
-// lead reads the socket until w is ready. The caller holds mu, and does again
-// when it returns.
-func (c *Client) lead(w *waiter) {
-	for !w.ready {
-		c.conn.Linger(c.engine.live.len == 1 && c.tickAt-c.shared > lonely)
-		deadline := c.clock.at(c.tickAt)
-		c.mu.Unlock()
-		_, err := c.conn.Receive(deadline, c.deliver)
-		c.received = 0
-		now := c.clock.now()
-		c.mu.Lock()
-		if err != nil && !isDeadline(err) {
-			// The socket is gone, or broken: nothing will ever be received.
-			c.fail(now, err)
-			return
-		}
-		if now >= c.tickAt {
-			c.tickAt = now + tickInterval
-			c.engine.tick(now)
-			c.mu.Unlock()
-			c.flush(false)
-			c.mu.Lock()
-		}
-	}
 }
 
 // fail ends everything, since the socket failed.

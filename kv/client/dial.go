@@ -85,8 +85,9 @@ func (c *Client) meet(ctx context.Context, seeds []netip.AddrPort, bind netip.Ad
 	w := newWaiter()
 	w.left = 1
 	o := &op{kind: opDial, ctx: ctx, w: w}
-	c.begin(o)
-	c.await(w)
+	c.mu.Lock()
+	c.start(c.clock.now(), o)
+	c.wait(w)
 	if o.err != nil {
 		return o.err
 	}

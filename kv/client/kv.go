@@ -76,8 +76,9 @@ func (c *Client) run(k *call) {
 		k.op.err = err
 		return
 	}
-	c.begin(&k.op)
-	c.await(&k.waiter)
+	c.mu.Lock()
+	c.start(c.clock.now(), &k.op)
+	c.wait(&k.waiter)
 }
 
 // free keeps a call for the next one who needs one. Nothing of it may be used

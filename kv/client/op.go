@@ -132,13 +132,13 @@ type page struct {
 type waiter struct {
 	// left is the number of its ops that are not done; it is woken at enough.
 	left, enough int
-	ready        bool // left has come down to enough
-	parked       bool // in the client's list; wake will be sent to
-	wake         chan struct{}
+	ready        bool      // left has come down to enough
+	parked       bool      // in the client's list; wake will be sent to
+	wake         chan role // roleDone, or roleLeader: the part is yours
 	prev, next   *waiter
 }
 
-func newWaiter() *waiter { return &waiter{wake: make(chan struct{}, 1)} }
+func newWaiter() *waiter { return &waiter{wake: make(chan role, 1)} }
 
 // opList is the list of ops that are not done, the oldest first.
 type opList struct {

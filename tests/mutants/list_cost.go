@@ -3,9 +3,14 @@ package main
 // costMutants do what is right, but one by one what goes together.
 var costMutants = []mutant{
 	{
-		name: "cost-callers-send-alone", file: "kv/client/client.go",
-		before: "		runtime.Gosched()\n		c.gathering.Store(false)\n", after: "		c.gathering.Store(false)\n		defer runtime.Gosched()\n",
+		name: "cost-callers-send-alone", file: "kv/client/leader.go",
+		before: "	if busy {\n		if !c.gath", after: "	if false {\n		if !c.gath",
 		breaks: "callers who are woken together send together", by: "./kv/client:TestCost",
+	},
+	{
+		name: "cost-leader-sends-alone", file: "kv/client/leader.go",
+		before: "	return c.waked.Add(-1) >= 0 || c.engine.live.len > own\n", after: "	return c.engine.live.len > own\n",
+		breaks: "whose reply came with others' sends with them", by: "./kv/client:TestCost",
 	},
 	{
 		name: "cost-batch-sends-each", file: "kv/client/batch.go",

@@ -1,0 +1,199 @@
+package client
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+// leadership says who reads the socket.
+type leadership struct {
+	// leading says that some caller does, or is about to; parked are those who wait
+	// for him to bring their replies, the latest first.
+	leading bool
+	parked  *waiter
+	// delivering says that the leader is handing out a batch of messages, and answered
+	// are those to whom it brought something, to be waked after it.
+	delivering bool
+	answered   []*waiter
+}
+
+// A role is what a caller does until his ops are done.
+type role uint8
+
+const (
+	roleDone   role = iota // they are
+	roleParked             // he waits for the leader
+	roleLeader             // he reads the socket, for himself and for all others
+)
+
+// wait sends what has been queued and returns when w is ready. The caller holds mu,
+// and no longer does when it returns. Whoever waits while nobody reads the socket
+// becomes the leader; when his own ops are done he makes another of those who wait the
+// leader. So a reply reaches a lone caller without a switch of goroutines.
+func (c *Client) wait(w *waiter) {
+	busy := c.busy(w.left)
+	role := c.join(w)
+	c.mu.Unlock()
+	c.flush(busy)
+	if role == roleParked {
+		role = <-w.wake
+	}
+	if role == roleLeader {
+		c.mu.Lock()
+		c.lead(w)
+		next := c.resign()
+		c.mu.Unlock()
+		if next != nil {
+			next.wake <- roleLeader
+		}
+	}
+}
+
+// join gives w's caller his role; mu is held.
+func (c *Client) join(w *waiter) role {
+	switch {
+	case w.ready:
+		return roleDone
+	case c.leading:
+		c.park(w)
+		return roleParked
+	}
+	c.leading = true
+	return roleLeader
+}
+
+// resign ends the leader's part and returns who is to go on, or nil where nobody
+// waits; mu is held.
+func (c *Client) resign() *waiter {
+	next := c.parked
+	if next == nil {
+		c.leading = false
+		return nil
+	}
+	c.unpark(next)
+	return next
+}
+
+// lead reads the socket until w is ready. The caller holds mu, and does again
+// when it returns.
+func (c *Client) lead(w *waiter) {
+	for !w.ready {
+		c.conn.Linger(c.engine.live.len == 1 && c.tickAt-c.shared > lonely)
+		deadline := c.clock.at(c.tickAt)
+		c.mu.Unlock()
+		_, err := c.conn.Receive(deadline, c.deliver)
+		c.received = 0
+		now := c.clock.now()
+		c.mu.Lock()
+		c.wakeAnswered()
+		if err != nil && !isDeadline(err) {
+			// The socket is gone, or broken: nothing will ever be received.
+			c.fail(now, err)
+			return
+		}
+		if now >= c.tickAt {
+			c.tickAt = now + tickInterval
+			c.engine.tick(now)
+			c.mu.Unlock()
+			c.flush(false)
+			c.mu.Lock()
+		}
+	}
+}
+
+// lonely is how long nobody else has called before the leader is taken to be alone.
+const lonely = 2 * tickInterval
+
+// wake tells a caller that his ops are done, once the batch is handed out that the
+// leader may be at; mu is held.
+func (c *Client) wake(w *waiter) {
+	if !w.parked {
+		return
+	}
+	c.unpark(w)
+	if c.delivering {
+		c.answered = append(c.answered, w)
+		return
+	}
+	w.wake <- roleDone
+}
+
+// wakeAnswered wakes all to whom a batch of messages has brought something: together,
+// so that they ask together. The caller holds mu, but not while they are waked, for it
+// is what they want first.
+func (c *Client) wakeAnswered() {
+	c.delivering = false
+	c.waked.Store(int64(len(c.answered)))
+	if len(c.answered) == 0 {
+		return
+	}
+	c.answered, c.waking = c.waking, c.answered
+	c.mu.Unlock()
+	for i, w := range c.waking {
+		c.waking[i] = nil
+		w.wake <- roleDone
+	}
+	c.waking = c.waking[:0]
+	c.mu.Lock()
+}
+
+func (c *Client) park(w *waiter) {
+	w.parked = true
+	w.prev, w.next = nil, c.parked
+	if c.parked != nil {
+		c.parked.prev = w
+	}
+	c.parked = w
+}
+
+func (c *Client) unpark(w *waiter) {
+	w.parked = false
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		c.parked = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next = nil, nil
+}
+
+// A gather is how callers come to send together.
+type gather struct {
+	// gathering says that some caller is about to send what all have queued.
+	gathering atomic.Bool
+	// waked is how many of those who were waked last have not begun anything since;
+	// below 0, others have.
+	waked atomic.Int64
+}
+
+// gatherRounds is how often one who gathers lets others run before he sends, if some
+// of those who were waked with him have not come: another processor may have taken him
+// at once, and not them. A round in which nobody is ready takes a few tenths of a
+// microsecond.
+const gatherRounds = 16
+
+// busy reports whether others than a caller who has just begun own ops have some under
+// way, or were waked with him and may be about to begin one; mu is held.
+func (c *Client) busy(own int) bool {
+	return c.waked.Add(-1) >= 0 || c.engine.live.len > own
+}
+
+// flush sends what has been queued. A caller who is not alone first lets the
+// others who are about to send do so: those who were woken together send
+// together. While he does, he sends for all who come. Nobody waits for anybody
+// who has nothing to do.
+func (c *Client) flush(busy bool) {
+	if busy {
+		if !c.gathering.CompareAndSwap(false, true) {
+			return // what was queued before this is sent by the one who gathers
+		}
+		runtime.Gosched()
+		for round := 1; round < gatherRounds && c.waked.Load() > 0; round++ {
+			runtime.Gosched()
+		}
+		c.gathering.Store(false)
+	}
+	_ = c.conn.Flush() // the only error is a closed socket, which the leader meets
+}
