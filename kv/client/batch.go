@@ -62,39 +62,54 @@ func (b *Batch) Len() int { return len(b.items) }
 
 // Get adds a read of key. The batch uses key until Do has returned.
 func (b *Batch) Get(key []byte) {
-	b.add(item{op: op{kind: opGet}, key: key, err: checkKey("get", key)})
+	b.enter(callAdd)
+	defer b.leave()
+	b.add(opGet, key).err = checkKey("get", key)
 }
 
 // Put adds a write. The batch uses key and value until Do has returned.
 func (b *Batch) Put(key, value []byte, conds ...Condition) {
-	it := item{op: op{kind: opSet, value: value}, key: key, err: checkPut(key, value)}
-	if it.err == nil {
+	b.enter(callAdd)
+	defer b.leave()
+	it := b.add(opSet, key)
+	it.op.value = value
+	if it.err = checkPut(key, value); it.err == nil {
 		if it.op.cond, it.err = combine(conds); it.err != nil {
 			it.err = fmt.Errorf("put %s: %w", show(key), it.err)
 		}
 	}
-	b.add(it)
 }
 
 // Delete adds a removal. The batch uses key until Do has returned.
 func (b *Batch) Delete(key []byte, conds ...Condition) {
-	it := item{op: op{kind: opSet, remove: true}, key: key, err: checkKey("delete", key)}
-	if it.err == nil {
+	b.enter(callAdd)
+	defer b.leave()
+	it := b.add(opSet, key)
+	it.op.remove = true
+	if it.err = checkKey("delete", key); it.err == nil {
 		if it.op.cond, it.err = combine(conds); it.err != nil {
 			it.err = fmt.Errorf("delete %s: %w", show(key), it.err)
 		}
 	}
-	b.add(it)
 }
 
-func (b *Batch) add(it item) {
-	b.enter("Get, Put or Delete")
-	defer b.leave()
+// callAdd is what misuse is told of those that add.
+const callAdd = "Get, Put or Delete"
+
+// add makes room for an item, where it is filled in: items are large.
+func (b *Batch) add(kind opKind, key []byte) *item {
 	if b.done {
 		panic("client: a Batch was added to after Do: Reset it first")
 	}
-	it.op.key = alias(it.key)
-	b.items = append(b.items, it)
+	n := len(b.items)
+	if n == cap(b.items) {
+		b.items = append(b.items, item{})
+	} else {
+		b.items = b.items[:n+1] // empty, by Reset
+	}
+	it := &b.items[n]
+	it.key, it.op.kind, it.op.key = key, kind, alias(key)
+	return it
 }
 
 // Reset empties the batch, so that it can be filled and done again.
@@ -140,7 +155,6 @@ func (b *Batch) start(ctx context.Context, next int) int {
 	bytes := 0
 	for ; next < len(b.items) && b.waiter.left < batchOps && bytes < batchBytes; next++ {
 		it := &b.items[next]
-		it.op = op{kind: it.op.kind, key: it.op.key, value: it.op.value, remove: it.op.remove, cond: it.op.cond}
 		if it.op.err = err; err != nil || it.err != nil {
 			continue
 		}

@@ -134,7 +134,7 @@ func (e *engine) enter(now time.Duration, o *op) {
 	if !o.kind.numbered() {
 		o.number = s.nextRead
 		s.nextRead++
-		s.reads[o.number] = o
+		s.reads.put(o)
 		e.transmit(now, o)
 		return
 	}
@@ -151,7 +151,7 @@ func (e *engine) number(now time.Duration, o *op) {
 	s := o.session
 	o.number = s.next
 	s.next++
-	s.writes[o.number] = o
+	s.writes.put(o)
 	e.transmit(now, o)
 }
 
@@ -188,10 +188,10 @@ func (e *engine) leave(now time.Duration, o *op) {
 		s.waiting = remove(s.waiting, o)
 	case opSent:
 		if !o.kind.numbered() {
-			delete(s.reads, o.number)
+			s.reads.remove(o)
 			break
 		}
-		s.closeNumber(o.number)
+		s.closeNumber(o)
 		e.admit(now, s)
 	case opNew, opPausing, opDone:
 	}

@@ -75,9 +75,9 @@ func (h *host) find(rh marshal.RequestHeader) *op {
 		}
 	}
 	if rh.Number >= firstRead {
-		return s.reads[rh.Number]
+		return s.reads.get(rh.Number)
 	}
-	return s.writes[rh.Number]
+	return s.writes.get(rh.Number)
 }
 
 // answered returns the op of this kind that an answer is for, and learns from

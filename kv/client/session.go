@@ -68,9 +68,9 @@ type session struct {
 	// next is the next write's number. Every number below floor has been answered
 	// or given up; writes holds the others.
 	next, floor uint64
-	writes      map[uint64]*op
+	writes      pending
 	nextRead    uint64
-	reads       map[uint64]*op
+	reads       pending
 	// waiting are the writes that the window has no room for, in order.
 	waiting []*op
 }
@@ -79,8 +79,8 @@ func newSession(h *host, m *marshal.Opened, asked time.Duration) *session {
 	return &session{
 		id: m.Session, host: h, incarnation: m.Incarnation,
 		window: max(1, uint64(m.Window)), idle: time.Duration(m.IdleMillis) * time.Millisecond, touched: asked,
-		next: 1, floor: 1, writes: map[uint64]*op{},
-		nextRead: firstRead, reads: map[uint64]*op{},
+		next: 1, floor: 1, writes: newPending(),
+		nextRead: firstRead, reads: newPending(),
 	}
 }
 
@@ -93,17 +93,17 @@ func (s *session) fit(now time.Duration, write bool) bool {
 // room reports whether the window takes another write.
 func (s *session) room() bool { return s.next < s.floor+s.window }
 
-// closeNumber notes that a write's number was answered or given up.
-func (s *session) closeNumber(n uint64) {
-	delete(s.writes, n)
-	for s.floor < s.next && s.writes[s.floor] == nil {
+// closeNumber notes that a write's number was answered, or the write given up.
+func (s *session) closeNumber(o *op) {
+	s.writes.remove(o)
+	for s.floor < s.next && s.writes.get(s.floor) == nil {
 		s.floor++
 	}
 }
 
 // unused reports whether nothing is left that needs the session.
 func (s *session) unused() bool {
-	return len(s.writes) == 0 && len(s.reads) == 0 && len(s.waiting) == 0
+	return s.writes.n == 0 && s.reads.n == 0 && len(s.waiting) == 0
 }
 
 // A route is what the client knows of who owns what.

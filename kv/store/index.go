@@ -30,6 +30,7 @@ type index struct {
 	// warmed means nothing: that it is written keeps the loads of warm from being
 	// dropped as useless.
 	warmed uint8
+	likely []packed // scratch of warm
 }
 
 // A bucket holds the entries whose hashes begin with the same depth bits.
@@ -124,13 +125,30 @@ func (x *index) warm(hashes []uint64) {
 	for _, h := range hashes {
 		x.warmed += x.bucket(h).n
 	}
+	x.likely = x.likely[:0]
 	for _, h := range hashes {
 		b := x.bucket(h)
 		if i := bytes.IndexByte(b.tags[:b.n], uint8(h)); i >= 0 {
 			x.warmed += *b.slots[i].data
+			x.likely = append(x.likely, b.slots[i])
 		}
 	}
+	for _, p := range x.likely {
+		data := p.all()
+		for at := cacheLine; at < min(len(data), warmBytes); at += cacheLine {
+			x.warmed += data[at]
+		}
+	}
+	clear(x.likely)
 }
+
+const (
+	// cacheLine is the size of what a load brings into the cache, in bytes, on the
+	// machines there are, and warmBytes how much of an entry warm brings: what the
+	// processor fetches ahead by itself begins with the next line or two.
+	cacheLine = 64
+	warmBytes = 512
+)
 
 func (x *index) merge(hash uint64, b *bucket) {
 	for b.depth > 0 {

@@ -54,8 +54,13 @@ var clientMutants = []mutant{
 	},
 	{
 		name: "client-floor-runs-ahead", file: "kv/client/session.go",
-		before: "for s.floor < s.next && s.writes[s.floor] == nil {", after: "for s.floor < s.next {",
+		before: "for s.floor < s.next && s.writes.get(s.floor) == nil {", after: "for s.floor < s.next {",
 		breaks: "the floor stays below every unanswered number",
+	},
+	{
+		name: "client-late-op-overwritten", file: "kv/client/pending.go",
+		before: "		t.late[(*at).number] = *at\n", after: "",
+		breaks: "an op that waits for long is still found when many others have come and gone", by: "./kv/client:TestPending",
 	},
 	{
 		name: "client-window-off-by-one", file: "kv/client/session.go",
