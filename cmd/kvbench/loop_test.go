@@ -240,7 +240,7 @@ func TestMeasure(t *testing.T) {
 	var cpu time.Duration
 	readCPU := func() time.Duration { cpu += time.Second; return cpu }
 	l := loop{store: s, load: workload{Op: opGet, Keys: 1, Distribution: uniform}, clients: 3}
-	r, err := l.measure(t.Context(), time.Millisecond, 20*time.Millisecond, readCPU)
+	r, err := l.measure(t.Context(), time.Millisecond, 500*time.Millisecond, readCPU)
 	if err != nil || r.Ops == 0 || r.Errors["other"] == 0 || r.Throughput == 0 || r.P50 > r.P99 || r.P99 > r.P999 || r.P999 > r.Max {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -147,6 +147,7 @@ func echoServe(ctx context.Context, addr netip.AddrPort, valueBytes int) error {
 
 // turn receives and answers.
 func (s *nullServer) turn() error {
+	s.conn.Linger(true) // as a host does that has nothing else to do
 	n, err := s.conn.Receive(time.Time{}, s.deliver)
 	for receives := 1; err == nil && n >= echoBusyDatagrams && receives < echoMaxReceives; receives++ {
 		n, err = s.conn.TryReceive(s.deliver)
