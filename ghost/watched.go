@@ -19,6 +19,11 @@ func (w *watched) Put(e marshal.Entry) {
 	w.ReplayStore.Put(e)
 }
 
+func (w *watched) PutAll(entries []marshal.Entry) {
+	w.wrote = true
+	w.ReplayStore.PutAll(entries)
+}
+
 func (w *watched) Delete(key delegation.Key) {
 	w.wrote = true
 	w.ReplayStore.Delete(key)

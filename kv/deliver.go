@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"slices"
+
 	"ironkv/delegation"
 	"ironkv/marshal"
 	"ironkv/udp/delivery"
@@ -42,12 +44,18 @@ func (h *Host) take(from delegation.HostID, seqno uint64, d *marshal.Delegate) {
 	r := d.Range.Clone()
 	h.assign(r, h.cfg.Me)
 	h.state.Clock = max(h.state.Clock, d.Clock)
-	for i := range d.Entries {
-		if r.Contains(d.Entries[i].Key) {
-			h.store.Put(d.Entries[i])
-		}
-	}
+	h.store.PutAll(within(r, d.Entries))
 	h.out.Transfers = append(h.out.Transfers, Transfer{Taken: true, Peer: from, Seqno: seqno, Range: r})
+}
+
+// within returns the entries whose keys lie in r, in their order: from a host of
+// ours, all.
+func within(r delegation.Range, entries []marshal.Entry) []marshal.Entry {
+	outside := func(e marshal.Entry) bool { return !r.Contains(e.Key) }
+	if !slices.ContainsFunc(entries, outside) {
+		return entries
+	}
+	return slices.DeleteFunc(slices.Clone(entries), outside)
 }
 
 func (h *Host) assign(r delegation.Range, to delegation.HostID) {

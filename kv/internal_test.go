@@ -18,7 +18,12 @@ type nowhere struct {
 
 func (n nowhere) Get(k delegation.Key) (marshal.Entry, bool) { e, ok := n.entries[k]; return e, ok }
 func (n nowhere) Put(e marshal.Entry)                        { n.entries[e.Key] = e.Clone() }
-func (n nowhere) Delete(k delegation.Key)                    { delete(n.entries, k) }
+func (n nowhere) PutAll(entries []marshal.Entry) {
+	for _, e := range entries {
+		n.Put(e)
+	}
+}
+func (n nowhere) Delete(k delegation.Key) { delete(n.entries, k) }
 func (n nowhere) Ascend(r delegation.Range, yield func(marshal.Entry) bool) {
 	for k, e := range sorted(n.entries) {
 		if r.Contains(k) && !yield(e) {

@@ -15,6 +15,9 @@ type Table interface {
 	Get(key delegation.Key) (marshal.Entry, bool)
 	// Put inserts or replaces.
 	Put(e marshal.Entry)
+	// PutAll puts each of the entries, in their order. It is quicker than that where
+	// their keys ascend and no other entry lies between them, as in a delegate.
+	PutAll(entries []marshal.Entry)
 	// Delete removes key's entry, if there is one.
 	Delete(key delegation.Key)
 	// Ascend yields the entries of r in order. The table may not be changed meanwhile.

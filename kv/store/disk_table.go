@@ -63,6 +63,13 @@ func (d *Disk) Put(e marshal.Entry) {
 	}
 }
 
+// PutAll puts each of the entries, in their order.
+func (d *Disk) PutAll(entries []marshal.Entry) {
+	for _, e := range entries {
+		d.Put(e)
+	}
+}
+
 // Delete removes key's entry, if there is one.
 func (d *Disk) Delete(key delegation.Key) {
 	d.key = appendEntryKey(d.key[:0], string(key))

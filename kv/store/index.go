@@ -9,7 +9,7 @@ import (
 
 const (
 	// bucketSlots makes a bucket fill an allocation of 256 bytes.
-	bucketSlots = 28
+	bucketSlots = 25
 	// maxIndexDepth bounds the directory. A bucket of that depth that is full has
 	// more entries of one 32-bit prefix than chance ever brings together.
 	maxIndexDepth = 32
@@ -27,8 +27,10 @@ type index struct {
 	// hash. A bucket of depth d stands in 1<<(depth-d) neighbouring places.
 	dir   []*bucket
 	depth uint8
-	// warmed means nothing: that it is written keeps the loads of warm from being
-	// dropped as useless.
+	// hashes is of a single call.
+	hashes []uint64
+	// warmed means nothing: that it is written keeps loads whose only use is that of
+	// warm from being dropped as useless.
 	warmed uint8
 	likely []packed // scratch of warm
 }
@@ -38,9 +40,17 @@ type bucket struct {
 	depth uint8
 	n     uint8 // slots that are used, from the first on
 	// tags are the low bytes of the hashes: the slots that are worth a look.
-	tags  [bucketSlots]uint8
+	tags [bucketSlots]uint8
+	// next are the bits of the hashes from nextShift(depth) on: by them the bucket is
+	// split, as a rule, without a look at its entries.
+	next  [bucketSlots]uint8
 	slots [bucketSlots]packed
 }
+
+// nextShift is where those 8 bits of a hash lie, as a shift to the right, that a bucket
+// of that depth keeps: the bit by which it would be split is among them. They are others
+// from depth 4, 12, 20 and 28 on; a few million entries have buckets of depth 13 to 19.
+func nextShift(depth uint8) uint8 { return 60 - (depth+4)&^7 }
 
 func newIndex() *index { return &index{seed: maphash.MakeSeed(), dir: []*bucket{{}}} }
 
@@ -77,8 +87,33 @@ func (x *index) insert(hash uint64, p packed) bool {
 }
 
 func (b *bucket) add(hash uint64, p packed) {
-	b.tags[b.n], b.slots[b.n] = uint8(hash), p
+	b.append(uint8(hash), uint8(hash>>nextShift(b.depth)), p)
+}
+
+func (b *bucket) append(tag, next uint8, p packed) {
+	b.tags[b.n], b.next[b.n], b.slots[b.n] = tag, next, p
 	b.n++
+}
+
+// drop empties a slot.
+func (b *bucket) drop(i int) {
+	b.n--
+	b.tags[i], b.next[i], b.slots[i] = b.tags[b.n], b.next[b.n], b.slots[b.n]
+	b.slots[b.n] = packed{}
+}
+
+// setDepth makes b one of another depth, which may keep other bits of the hashes.
+func (x *index) setDepth(b *bucket, depth uint8) {
+	shift := nextShift(depth)
+	if shift != nextShift(b.depth) {
+		for _, p := range b.slots[:b.n] {
+			x.warmed += *p.data // all of them together, as warm does
+		}
+		for i, p := range b.slots[:b.n] {
+			b.next[i] = uint8(x.hash(delegation.Key(p.key())) >> shift)
+		}
+	}
+	b.depth = depth
 }
 
 // split divides b, which is where hash leads, by the next bit of the hashes.
@@ -90,15 +125,20 @@ func (x *index) split(hash uint64, b *bucket) {
 		}
 		x.dir, x.depth = wider, x.depth+1
 	}
-	halves := [2]*bucket{{depth: b.depth + 1}, {depth: b.depth + 1}}
-	for i := range b.n {
-		h := x.hash(delegation.Key(b.slots[i].key()))
-		halves[h>>(63-b.depth)&1].add(h, b.slots[i])
-	}
 	places := 1 << (x.depth - b.depth)
 	first := int(hash>>(64-x.depth)) &^ (places - 1)
-	for i := range places {
-		x.dir[first+i] = halves[2*i/places]
+	bit := 63 - b.depth - nextShift(b.depth)
+	other := &bucket{depth: b.depth}
+	for i := int(b.n) - 1; i >= 0; i-- {
+		if b.next[i]>>bit&1 == 1 {
+			other.append(b.tags[i], b.next[i], b.slots[i])
+			b.drop(i)
+		}
+	}
+	x.setDepth(other, b.depth+1)
+	x.setDepth(b, b.depth+1)
+	for i := places / 2; i < places; i++ {
+		x.dir[first+i] = other
 	}
 }
 
@@ -110,23 +150,56 @@ func (x *index) remove(hash uint64, p packed) {
 	for b.slots[i] != p {
 		i += 1 + bytes.IndexByte(b.tags[i+1:b.n], uint8(hash))
 	}
-	b.n--
-	b.tags[i], b.slots[i] = b.tags[b.n], b.slots[b.n]
-	b.slots[b.n] = packed{}
+	b.drop(i)
 	if b.n <= bucketSlots/4 {
 		x.merge(hash, b)
 	}
 }
 
-// warm has the buckets of many hashes brought into the processor's cache, and the
-// entries that they are probably of: the loads of one loop do not depend on each
-// other, so they wait for memory together.
-func (x *index) warm(hashes []uint64) {
-	for _, h := range hashes {
-		x.warmed += x.bucket(h).n
+// insertAll is insert for many: their buckets are waited for together, as by warm.
+func (x *index) insertAll(run []packed) bool {
+	x.hashRun(run)
+	x.warmBuckets()
+	for i, p := range run {
+		if !x.insert(x.hashes[i], p) {
+			return false
+		}
 	}
+	return true
+}
+
+// removeAll is remove for many.
+func (x *index) removeAll(run []packed) {
+	x.hashRun(run)
+	x.warm()
+	for i, p := range run {
+		x.remove(x.hashes[i], p)
+	}
+}
+
+func (x *index) hashRun(run []packed) {
+	x.hashes = x.hashes[:0]
+	for _, p := range run {
+		x.hashes = append(x.hashes, x.hash(delegation.Key(p.key())))
+	}
+}
+
+// warmKeys has what finds the keys brought into the processor's cache.
+func (x *index) warmKeys(keys []delegation.Key) {
+	x.hashes = x.hashes[:0]
+	for _, k := range keys {
+		x.hashes = append(x.hashes, x.hash(k))
+	}
+	x.warm()
+}
+
+// warm has the buckets of the present hashes brought into the processor's cache, and
+// the entries that they are probably of: the loads of one loop do not depend on each
+// other, so they wait for memory together.
+func (x *index) warm() {
+	x.warmBuckets()
 	x.likely = x.likely[:0]
-	for _, h := range hashes {
+	for _, h := range x.hashes {
 		b := x.bucket(h)
 		if i := bytes.IndexByte(b.tags[:b.n], uint8(h)); i >= 0 {
 			x.warmed += *b.slots[i].data
@@ -150,6 +223,12 @@ const (
 	warmBytes = 512
 )
 
+func (x *index) warmBuckets() {
+	for _, h := range x.hashes {
+		x.warmed += x.bucket(h).n
+	}
+}
+
 func (x *index) merge(hash uint64, b *bucket) {
 	for b.depth > 0 {
 		places := 1 << (x.depth - b.depth)
@@ -159,10 +238,9 @@ func (x *index) merge(hash uint64, b *bucket) {
 			return
 		}
 		for i := range buddy.n {
-			b.tags[b.n], b.slots[b.n] = buddy.tags[i], buddy.slots[i]
-			b.n++
+			b.append(buddy.tags[i], buddy.next[i], buddy.slots[i])
 		}
-		b.depth--
+		x.setDepth(b, b.depth-1)
 		first &^= places
 		for i := range 2 * places {
 			x.dir[first+i] = b

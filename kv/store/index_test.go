@@ -31,7 +31,7 @@ func (x *index) check() error {
 			} else if !used {
 				continue
 			}
-			if h := x.hash(delegation.Key(p.key())); x.bucket(h) != b || b.tags[j] != uint8(h) {
+			if h := x.hash(delegation.Key(p.key())); x.bucket(h) != b || b.tags[j] != uint8(h) || b.next[j] != uint8(h>>nextShift(b.depth)) {
 				return fmt.Errorf("%q is in the bucket at %d", p.key(), i)
 			}
 		}

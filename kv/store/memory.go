@@ -42,8 +42,8 @@ type Memory struct {
 	// index holds the entries of now's table, or is nil: then nothing is changed
 	// in place.
 	index *index
-	// hashes is of a single call.
-	hashes []uint64
+	// run is of a single call.
+	run []packed
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
 	saved *image
 	// dirty says that something was written since the last commit.
@@ -88,7 +88,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 func (m *Memory) Clone() *Memory {
 	m.owned, m.index = false, nil
 	c := *m
-	c.hashes = nil
+	c.run = nil
 	return &c
 }
 
@@ -151,6 +151,47 @@ func (m *Memory) Put(e marshal.Entry) {
 	}
 }
 
+// PutAll puts each of the entries, in their order. Those that belong between two
+// neighbours become pages at once, and nothing is looked for.
+func (m *Memory) PutAll(entries []marshal.Entry) {
+	if !m.fits(entries) {
+		for _, e := range entries {
+			m.Put(e)
+		}
+		return
+	}
+	w := m.write()
+	for _, e := range entries {
+		m.run = append(m.run, pack(e))
+	}
+	w.table.putRun(m.run)
+	if m.index != nil && !m.index.insertAll(m.run) {
+		m.index = nil
+	}
+	clear(m.run)
+	m.run = m.run[:0]
+}
+
+// fits reports whether the keys of entries, of which there are some, ascend, and no
+// entry lies between the first and the last.
+func (m *Memory) fits(entries []marshal.Entry) bool {
+	if len(entries) == 0 {
+		return false
+	}
+	for i := range entries[1:] {
+		if entries[i].Key >= entries[i+1].Key {
+			return false
+		}
+	}
+	vacant := true
+	last := string(entries[len(entries)-1].Key)
+	m.now.table.ascend(string(entries[0].Key), "", func(p packed) bool {
+		vacant = p.key() > last
+		return false
+	})
+	return vacant
+}
+
 // Delete removes key's entry, if there is one.
 func (m *Memory) Delete(key delegation.Key) {
 	p, ok := m.find(key)
@@ -184,36 +225,18 @@ func (m *Memory) RemoveRange(r delegation.Range) {
 	if !ok {
 		return
 	}
-	if m.index != nil {
-		m.unindex(from, until)
-	}
-	m.write().table.removeRange(from, until)
-}
-
-// unindex takes what lies between two keys out of the index.
-func (m *Memory) unindex(from, until string) {
-	var doomed []packed
-	var keys []delegation.Key
-	m.now.table.ascend(from, until, func(p packed) bool {
-		doomed, keys = append(doomed, p), append(keys, delegation.Key(p.key()))
-		return true
+	m.write().table.removeRange(from, until, func(run []packed) {
+		if m.index != nil {
+			m.index.removeAll(run)
+		}
 	})
-	m.Warm(keys)
-	for i, p := range doomed {
-		m.index.remove(m.hashes[i], p)
-	}
 }
 
 // Warm has what finds the keys brought into the processor's cache.
 func (m *Memory) Warm(keys []delegation.Key) {
-	if m.index == nil {
-		return
+	if m.index != nil {
+		m.index.warmKeys(keys)
 	}
-	m.hashes = m.hashes[:0]
-	for _, k := range keys {
-		m.hashes = append(m.hashes, m.index.hash(k))
-	}
-	m.index.warm(m.hashes)
 }
 
 // Len is the number of entries.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -138,6 +139,7 @@ type driver struct {
 	step    uint64
 	version marshal.Version
 	number  uint64
+	runs    bool // entries are also put many at a time
 }
 
 func newDriver(seed uint64) *driver {
@@ -191,6 +193,9 @@ func (d *driver) batch(t testing.TB, s Store) Pending {
 	for range d.rng.IntN(8) {
 		ops := []func(Store){d.put, d.put, d.remove, d.removeRange, d.identity, d.assign, d.peer, d.delegate,
 			d.acknowledge, d.open, d.close, d.answer, d.answer, d.answer, d.move, d.dropMove}
+		if d.runs {
+			ops = append(ops, d.putAll)
+		}
 		ops[d.rng.IntN(len(ops))](s)
 		if d.rng.IntN(4) == 0 {
 			d.compare(t, s)
@@ -234,6 +239,30 @@ func (d *driver) put(s Store) {
 	s.Put(marshal.Entry{Key: key, Value: e.Value, Version: e.Version})
 	scribble()
 	clear(e.Value)
+}
+
+// putAll puts some entries: in the order of their keys, or else, over others or not.
+func (d *driver) putAll(s Store) {
+	var entries []marshal.Entry
+	for range d.rng.IntN(4) {
+		entries = append(entries, d.entry(d.key()))
+	}
+	if d.rng.IntN(3) > 0 {
+		slices.SortFunc(entries, func(a, b marshal.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	}
+	var given []marshal.Entry
+	var scribbles []func()
+	for _, e := range entries {
+		d.model.entries[e.Key] = e
+		key, scribble := volatile(string(e.Key))
+		given = append(given, marshal.Entry{Key: key, Value: bytes.Clone(e.Value), Version: e.Version})
+		scribbles = append(scribbles, scribble)
+	}
+	s.PutAll(given)
+	for i := range given {
+		scribbles[i]()
+		clear(given[i].Value)
+	}
 }
 
 func (d *driver) remove(s Store) {

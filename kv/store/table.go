@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/google/btree"
@@ -121,6 +122,38 @@ func (t *table) insert(b leaf, at int, p packed) {
 	t.pages.ReplaceOrInsert(leaf{strings.Clone(right.entries[0].key()), right})
 }
 
+// putRun inserts entries whose keys ascend, and between whose first and last there is
+// no other entry.
+func (t *table) putRun(run []packed) {
+	for _, p := range run {
+		t.used += p.size()
+	}
+	t.len += len(run)
+	for len(run) > 0 {
+		b, n := t.floor(run[0].key()), len(run)
+		if next, ok := t.next(b); ok { // which may begin below its first entry
+			n, _ = (&page{entries: run}).search(next.low)
+		}
+		t.insertRun(b, run[:n])
+		run = run[n:]
+	}
+}
+
+// insertRun puts entries into b's page: as many as it holds, the rest and what was
+// behind them into pages of their own.
+func (t *table) insertRun(b leaf, run []packed) {
+	at, _ := b.search(run[0].key())
+	into := t.own(b)
+	rest := append(run[:len(run):len(run)], into.entries[at:]...)
+	fill := min(pageEntries-at, len(rest))
+	into.entries = append(into.entries[:at], rest[:fill]...)
+	into.fit()
+	for rest := range slices.Chunk(rest[fill:], pageEntries) {
+		right := (&page{entries: rest}).copied(t.owner)
+		t.pages.ReplaceOrInsert(leaf{strings.Clone(rest[0].key()), right})
+	}
+}
+
 // remove removes key's entry, if there is one.
 func (t *table) remove(key string) {
 	b := t.floor(key)
@@ -143,8 +176,9 @@ func (t *table) cut(b leaf, from, until int) {
 	t.own(b).remove(from, until)
 }
 
-// removeRange removes all entries from one key until another, "" for no end.
-func (t *table) removeRange(from, until string) {
+// removeRange removes all entries from one key until another, "" for no end, and
+// shows them to see before, page by page.
+func (t *table) removeRange(from, until string, see func([]packed)) {
 	var touched []leaf
 	t.pages.AscendGreaterOrEqual(t.floor(from), func(b leaf) bool {
 		if until != "" && b.low >= until {
@@ -162,6 +196,7 @@ func (t *table) removeRange(from, until string) {
 			end, _ = b.search(until)
 		}
 		if first < end {
+			see(b.entries[first:end])
 			t.cut(b, first, end)
 		}
 	}

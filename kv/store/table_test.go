@@ -109,6 +109,28 @@ func (d *driven) put(key delegation.Key, v marshal.Version) {
 	d.model[key] = v
 }
 
+// putAll puts a run of keys, of which few are there already, or, often, none: then
+// as a delegate does, whose range was empty.
+func (d *driven) putAll(random *rand.Rand, keys int, v marshal.Version) {
+	run := map[delegation.Key]bool{}
+	first := random.IntN(keys)
+	for i := first; i < min(first+random.IntN(1000), keys); i++ {
+		run[numbered(i)] = true
+	}
+	sorted := slices.Sorted(maps.Keys(run))
+	if len(sorted) > 0 && random.IntN(4) > 0 {
+		r := delegation.Range{From: delegation.At(sorted[0]), Until: delegation.After(sorted[len(sorted)-1])}
+		d.store.RemoveRange(r)
+		maps.DeleteFunc(d.model, func(k delegation.Key, _ marshal.Version) bool { return r.Contains(k) })
+	}
+	var entries []marshal.Entry
+	for _, k := range sorted {
+		entries = append(entries, marshal.Entry{Key: k, Value: valueOf(v), Version: v})
+		d.model[k] = v
+	}
+	d.store.PutAll(entries)
+}
+
 func (d *driven) change(random *rand.Rand, keys, step int, growing bool) {
 	v := marshal.Version(step)
 	switch n := random.IntN(1000); {
@@ -128,6 +150,8 @@ func (d *driven) change(random *rand.Rand, keys, step int, growing bool) {
 		for i := first; i < min(first+600, keys); i++ {
 			d.put(numbered(i), v)
 		}
+	case n < 20 && growing:
+		d.putAll(random, keys, v)
 	case (n < 800) == growing:
 		d.put(someKey(random, keys), v)
 	default:
@@ -144,6 +168,11 @@ func (d *driven) change(random *rand.Rand, keys, step int, growing bool) {
 func (d *driven) check() error {
 	if err := d.store.now.table.check(); err != nil {
 		return err
+	}
+	if x := d.store.index; x != nil {
+		if err := x.check(); err != nil {
+			return err
+		}
 	}
 	wanted := slices.Sorted(maps.Keys(d.model))
 	var got []delegation.Key

@@ -76,12 +76,12 @@ var deliveryMutants = []mutant{
 	},
 	{
 		name: "entries-outside-taken", file: "kv/deliver.go",
-		before: "if r.Contains(d.Entries[i].Key) {", after: "if true {",
+		before: "	h.store.PutAll(within(r, d.Entries))\n", after: "	h.store.PutAll(d.Entries)\n",
 		breaks: "no entry is taken that lies outside the delegated range", by: "./kv",
 	},
 	{
 		name: "delegate-entries-not-taken", file: "kv/deliver.go",
-		before: "			h.store.Put(d.Entries[i])\n", after: "			_ = d.Entries[i]\n",
+		before: "	h.store.PutAll(within(r, d.Entries))\n", after: "",
 		breaks: "who takes a range over has its entries", names: "Refinement",
 	},
 	{

@@ -168,7 +168,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "index-keeps-removed", file: "kv/store/memory.go",
-		before: "	if m.index != nil {\n		m.unindex(from, until)\n", after: "	if false {\n		m.unindex(from, until)\n",
+		before: "		if m.index != nil {\n			m.index.removeAll(run)\n", after: "		if false {\n			m.index.removeAll(run)\n",
 		breaks: "what is removed is found no more",
 	},
 	{
@@ -178,8 +178,28 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "index-splits-by-wrong-bit", file: "kv/store/index.go",
-		before: "halves[h>>(63-b.depth)&1].add(h, b.slots[i])", after: "halves[h>>(62-b.depth)&1].add(h, b.slots[i])",
+		before: "	bit := 63 - b.depth", after: "	bit := 62 - b.depth",
 		breaks: "an entry is in the bucket to which its hash leads", hangs: true,
+	},
+	{
+		name: "index-bits-not-renewed", file: "kv/store/index.go",
+		before: "if shift != nextShift(b.depth) {", after: "if false {",
+		breaks: "a bucket keeps the bits by which it will be split", by: "./kv/store:TestTheIndexAgrees",
+	},
+	{
+		name: "run-over-others", file: "kv/store/memory.go",
+		before: "		vacant = p.key() > last\n", after: "		_ = p.key() > last\n",
+		breaks: "only what has no entry in its midst becomes pages as it is", by: "./kv/store:TestTable",
+	},
+	{
+		name: "run-beyond-page", file: "kv/store/table.go",
+		before: "			n, _ = (&page{entries: run}).search(next.low)\n", after: "			_ = next\n",
+		breaks: "a page has the keys from its low bound to the next page's", by: "./kv/store:TestTable",
+	},
+	{
+		name: "run-in-any-order", file: "kv/store/memory.go",
+		before: "if entries[i].Key >= entries[i+1].Key {", after: "if entries[i].Key < \"\" {",
+		breaks: "what a delegate carries is put as if one by one, also where its keys do not ascend", by: "./kv/store:TestConformance",
 	},
 	{
 		name: "index-tag-is-enough", file: "kv/store/index.go",
