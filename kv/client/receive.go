@@ -21,7 +21,10 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 			o.found, o.version = m.Found, m.Version
 			smooth(&h.flight.getReply, len(m.Value))
 			if m.Found {
-				o.out = append(make([]byte, 0, len(m.Value)), m.Value...)
+				value := m.Value
+				own := make([]byte, len(value)) // between variables the two lines are one: nothing is cleared first
+				copy(own, value)
+				o.out = own
 			}
 			e.finish(now, o)
 		}
