@@ -56,6 +56,18 @@ func (r *entryReader) uvarint(what string) uint64 {
 	return v
 }
 
+// maxOutputs bounds the messages of one batch, far above what a host sends.
+const maxOutputs = 1 << 24
+
+func (r *entryReader) count(what string) int {
+	n := r.uvarint(what)
+	if n > maxOutputs {
+		r.fail(what)
+		return 0
+	}
+	return int(n)
+}
+
 func (r *entryReader) uint32(what string) uint32 {
 	if b := r.bytes(4, what); b != nil {
 		return binary.LittleEndian.Uint32(b)
@@ -72,7 +84,7 @@ func (r *entryReader) entry(b *Batch) (ended bool) {
 	case entryShed:
 		b.Shed = append(b.Shed, r.shed(lead))
 	case entryEnd:
-		b.Outputs = int(r.uvarint("outputs"))
+		b.Outputs = r.count("outputs")
 		return r.err == nil
 	default:
 		r.fail("kind")
@@ -107,7 +119,7 @@ func (r *entryReader) step(lead byte) (s Step) {
 	}
 	s.Sends = 1
 	if lead&hasOne == 0 {
-		s.Sends = int(r.uvarint("sends"))
+		s.Sends = r.count("sends")
 	}
 	if s.Sends != 0 {
 		s.Digest = r.uint32("digest")

@@ -37,3 +37,33 @@ func WithoutRecord(b []byte, i int) ([]byte, bool) {
 
 // Bytes is the length of the stream.
 func (f *File) Bytes() uint64 { return f.stream.length }
+
+// Apart returns the head of a file that has no whole piece, and its stream; Together
+// makes a file of them, with all lengths and checksums made right where mend says so.
+func Apart(b []byte) (head, stream []byte) {
+	length, err := unsealed([8]byte(b[lengthAt:]))
+	if err != nil {
+		panic(err)
+	}
+	return b[:headBytes], b[tailAt : tailAt+length]
+}
+
+// Together is the inverse of [Apart].
+func Together(head, stream []byte, mend bool) []byte {
+	b := make([]byte, piecesAt)
+	copy(b[:tailAt], head)
+	if mend {
+		stream = slices.Clone(stream)
+		crc := uint32(0)
+		for rest := stream; len(rest) > frameBytes; {
+			n := min(int(binary.LittleEndian.Uint32(rest))%(1<<20)+frameBytes, len(rest))
+			crc = frame(rest[:n], crc)
+			rest = rest[n:]
+		}
+		copy(b, journalMagic)
+		binary.NativeEndian.PutUint64(b[lengthAt:], sealed(uint64(len(stream))))
+		binary.NativeEndian.PutUint64(b[durableAt:], sealed(0))
+	}
+	copy(b[tailAt:], stream[len(stream)/pieceBytes*pieceBytes:])
+	return append(b, stream[:len(stream)/pieceBytes*pieceBytes]...)
+}

@@ -35,7 +35,7 @@ func (b both) Durable(step uint64) {
 }
 
 // journaled is a cluster of n hosts with a file and a memory each.
-func journaled(t *testing.T, n int) (*cluster, []*ghost.File, []*ghost.Memory) {
+func journaled(t testing.TB, n int) (*cluster, []*ghost.File, []*ghost.Memory) {
 	c := newCluster(t, n, testLimits)
 	var files []*ghost.File
 	var memories []*ghost.Memory
