@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"ironkv/kv"
 )
@@ -56,7 +57,7 @@ func Create(dir string, cfg kv.Config, s *kv.State) (*File, error) {
 		err = os.Rename(f.path+unborn, f.path)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create the journal: %w", err), out.Close())
+		return nil, errors.Join(fmt.Errorf("create the journal: %w", advised(err)), out.Close(), os.Remove(out.Name()))
 	}
 	return f, nil
 }
@@ -151,8 +152,16 @@ func (f *File) publish() {
 
 func (f *File) fail(err error) {
 	if err != nil {
-		f.err = fmt.Errorf("write the journal: %w", err) // an os.PathError names the file
+		f.err = fmt.Errorf("write the journal: %w", advised(err)) // an os.PathError names the file
 	}
+}
+
+// advised adds what to do where there is no room.
+func advised(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, errFault) {
+		return fmt.Errorf("%w; make room there and start the host again, or start it without a journal", err)
+	}
+	return err
 }
 
 // Close marks the life as ended cleanly and closes the file. Entries of a batch

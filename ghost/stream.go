@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -86,8 +87,27 @@ func newStream(out *os.File) (*stream, error) {
 	return s, errors.Join(mapped.wrote(0, lengthAt), s.mark(durableAt, 0), s.publish())
 }
 
+// guard, deferred by whoever touches mapped memory, makes an error of a fault there:
+// somebody cut the file, or the file system could not give it the room or the bytes
+// that it had promised. Without it a process ends there, without a word.
+func (s *stream) guard(err *error, before bool) {
+	debug.SetPanicOnFault(before)
+	why := recover()
+	if why == nil {
+		return
+	}
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(s.mapped.bytes)))
+	if fault, ok := why.(interface{ Addr() uintptr }); !ok || fault.Addr()-first >= uintptr(len(s.mapped.bytes)) {
+		panic(why)
+	}
+	*err = fmt.Errorf("%s: %w", s.out.Name(), errFault)
+}
+
+var errFault = errors.New("memory that is mapped to it is gone: the file was cut, or its file system is full or failing")
+
 // append adds bytes that are there once they are published.
-func (s *stream) append(b []byte) error {
+func (s *stream) append(b []byte) (err error) {
+	defer s.guard(&err, debug.SetPanicOnFault(true))
 	for len(b) > 0 {
 		used := int(s.length % pieceBytes)
 		n := copy(s.mapped.bytes[tailAt+used:], b)
@@ -110,7 +130,8 @@ func (s *stream) append(b []byte) error {
 func (s *stream) publish() error { return s.mark(lengthAt, s.length) }
 
 // mark sets a number of the head. Different ones may be set by different goroutines.
-func (s *stream) mark(at int, n uint64) error {
+func (s *stream) mark(at int, n uint64) (err error) {
+	defer s.guard(&err, debug.SetPanicOnFault(true))
 	atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.mapped.bytes[at])), sealed(n))
 	return s.mapped.wrote(at, 8)
 }
@@ -118,9 +139,14 @@ func (s *stream) mark(at int, n uint64) error {
 // close ends the stream. What the tail was used for before is cleared, so that each
 // byte of the file is known.
 func (s *stream) close() error {
+	return errors.Join(s.clear(), s.mapped.unmap(), s.out.Close())
+}
+
+func (s *stream) clear() (err error) {
+	defer s.guard(&err, debug.SetPanicOnFault(true))
 	used := int(s.length % pieceBytes)
 	clear(s.mapped.bytes[tailAt+used:])
-	return errors.Join(s.mapped.wrote(tailAt+used, pieceBytes-used), s.mapped.unmap(), s.out.Close())
+	return s.mapped.wrote(tailAt+used, pieceBytes-used)
 }
 
 // A streamReader reads a stream from a journal's file.

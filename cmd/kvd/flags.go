@@ -50,7 +50,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.cluster, "cluster", "", "all hosts, as `ID=HOST:PORT,...`; HOST is an IP address or localhost")
 	s.StringVar(&f.data, "data", "", "keep everything in `DIR`, which is made if need be; in DIR/ID where there are several hosts")
 	s.BoolVar(&f.memory, "memory", false, "keep everything in memory, and lose it on exit")
-	s.StringVar(&f.journal, "journal", "", "write a journal of every step into `DIR`, for kvctl verify, the same in each life of a host; it holds keys, values and secrets")
+	s.StringVar(&f.journal, "journal", "", "write a journal of every step into `DIR`, for kvctl verify, the same in each life of a host; it holds keys, values and secrets, and the host stops where it finds no room")
 	s.Uint32Var(&f.root, "root", 0, "`ID` of the host that owns every key in the beginning (default the lowest id)")
 	s.StringVar(&f.listen, "listen", "", "listen on `HOST:PORT`: this host's own address in --cluster (the default), or all addresses (0.0.0.0:PORT), or with --insecure another, where something forwards to it")
 	s.BoolVar(&f.insecure, "insecure", false, "allow addresses that are not loopback: whoever reaches them can pose as a host")

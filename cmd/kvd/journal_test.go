@@ -3,13 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
 	"ironkv/delegation"
 	"ironkv/ghost"
+	"ironkv/ghost/judge"
 	"ironkv/kv"
 	"ironkv/kv/client"
 	"ironkv/kv/store"
@@ -21,6 +24,10 @@ type replayStore struct{ *store.Memory }
 func (s replayStore) Commit(c kv.Counters) error {
 	_, err := s.Memory.Commit(c)
 	return err
+}
+
+func newReplayStore(cfg kv.Config) ghost.ReplayStore {
+	return replayStore{store.NewMemory(store.MemoryOptions{Records: true, Window: cfg.Limits.Window})}
 }
 
 // TestJournalsVerify runs three processes that write journals, with writers, moves
@@ -80,11 +87,57 @@ func TestJournalsVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := ghost.Verify(lives, ghost.VerifyOptions{Every: 100, NewStore: func(cfg kv.Config) ghost.ReplayStore {
-		return replayStore{store.NewMemory(store.MemoryOptions{Records: true, Window: cfg.Limits.Window})}
-	}})
+	report, err := ghost.Verify(lives, ghost.VerifyOptions{Every: 100, NewStore: newReplayStore})
 	if err != nil || report.Lives != 3+rounds || report.Delegates == 0 {
 		t.Errorf("%+v: %v", report, err)
 	}
 	t.Logf("%+v", report)
+}
+
+// A data directory that is put back to an older copy between two lives, when nobody is
+// left to notice but clients: no life finds anything wrong, their journals do.
+func TestJournalsOfADiskThatWasPutBack(t *testing.T) {
+	addrs, dir := ports(t, 1), t.TempDir()
+	data, journals, older := filepath.Join(dir, "1"), filepath.Join(dir, "journals"), filepath.Join(dir, "copy")
+	live := func(keys ...string) {
+		t.Helper()
+		host := start(t, nil, "--id", "1", "--cluster", clusterOf(addrs), "--data", data, "--journal", journals)
+		host.expect("msg=ready")
+		db := dial(t, addrs)
+		for _, key := range keys {
+			if _, err := db.Put(t.Context(), []byte(key), []byte("value")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		host.signal(syscall.SIGTERM)
+		if code := host.end(); code != exitOK {
+			t.Fatalf("exit code %d:\n%s", code, host.output())
+		}
+	}
+	verify := func() error {
+		t.Helper()
+		lives, err := ghost.ReadDir(journals)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ghost.Verify(lives, ghost.VerifyOptions{NewStore: newReplayStore})
+		return err
+	}
+	live("a")
+	if err := os.CopyFS(older, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	live("b", "c")
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.RemoveAll(data), os.Rename(older, data)); err != nil {
+		t.Fatal(err)
+	}
+	live()
+	var v *judge.Violation
+	if err := verify(); !errors.As(err, &v) || v.Name != ghost.Durability || !strings.Contains(err.Error(), ghost.Durability) ||
+		!strings.Contains(err.Error(), "-0002.journal") || !strings.Contains(err.Error(), "-0003.journal") {
+		t.Errorf("got %v", err)
+	}
 }

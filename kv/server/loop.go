@@ -248,7 +248,7 @@ func (l *loop) one(now kv.Time, in kv.Input, received []byte) error {
 func (l *loop) commit() error {
 	l.stats.Batches++
 	if err := l.observer.Flush(len(l.out.list)); err != nil {
-		return fmt.Errorf("write the journal: %w", err)
+		return fmt.Errorf("observe a batch: %w", err)
 	}
 	pending, err := l.store.Commit(l.machine.Counters())
 	if err != nil {

@@ -43,4 +43,9 @@ var ghostMutants = []mutant{
 		before: "			copy(r.part[:], b[againFrom:])\n", after: "			copy(r.part[:], b[againUntil:])\n",
 		breaks: "a journal is read as it was written",
 	},
+	{
+		name: "fault-is-no-error", file: "ghost/stream.go",
+		before: "	*err = fmt.Errorf(\"%s: %w\", s.out.Name(), errFault)\n", after: "",
+		breaks: "a host whose journal is gone from under it stops", by: "./ghost:TestAJournalThatIsGoneFromUnderIt",
+	},
 }

@@ -24,7 +24,7 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "journal-after-commit", file: "kv/server/loop.go",
-		before: "		return fmt.Errorf(\"write the journal: %w\", err)\n", after: "		l.stats.Batches--\n",
+		before: "		return fmt.Errorf(\"observe a batch: %w\", err)\n", after: "		l.stats.Batches--\n",
 		breaks: "nothing is committed that the journal does not have", hangs: true,
 	},
 	{
