@@ -14,10 +14,10 @@ import (
 // crashable is a [store.Disk] on a file system in memory that keeps in a crash
 // exactly what was synced.
 type crashable struct {
-	*store.Disk
-	fs   *vfs.MemFS
-	opts store.DiskOptions
-	id   store.DirIdentity
+	*store.Disk // nil where it could not be opened again
+	fs          *vfs.MemFS
+	opts        store.DiskOptions
+	id          store.DirIdentity
 }
 
 const (
@@ -50,8 +50,17 @@ func (c *crashable) Crash() {
 	if err := c.Close(); err != nil {
 		panic(fmt.Sprintf("sim: host %d's disk cannot be closed: %v", c.id.Host, err))
 	}
-	c.fs = after
+	c.fs, c.Disk = after, nil
 	c.open()
+}
+
+// Close closes the disk, if it is open: one that does not open again after a crash
+// ends the run, which then closes all.
+func (c *crashable) Close() error {
+	if c.Disk == nil {
+		return nil
+	}
+	return c.Disk.Close()
 }
 
 // Commit waits for the sync: nothing leaves a host before.

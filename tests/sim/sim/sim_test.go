@@ -196,3 +196,21 @@ func TestHostsThatLostTheirStateStop(t *testing.T) {
 		}
 	}
 }
+
+// A disk that does not open again after a crash ends a run as a failure of it: the
+// run can still be closed, and told of.
+func TestADiskThatDoesNotOpenAgain(t *testing.T) {
+	c := newCrashable(1, 4)
+	c.id.Host = 2 // not whose directory it is
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("another host's disk was opened")
+			}
+		}()
+		c.Crash()
+	}()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
