@@ -26,7 +26,9 @@
 // What hosts do is computed once for each state of a host and each event, and
 // judged once for each state of all hosts; see [graph]. Where time stands still hosts
 // are one state that differ only in what time would bring to light
-// ([kv.Host.EncodeStill]); a test sees that they behave alike. Two things are left out
+// ([kv.Host.EncodeStill]); a test sees that they behave alike. Greetings and
+// acknowledgements whose numbers are behind their receiver are one packet for each kind
+// (spent.go); a test sees that they do the same. Two things are left out
 // that cannot be told apart from what is searched: a client sends its first
 // request at the beginning and each further one as soon as it has the answer (a
 // later sending is a later delivery); and where one answer is the only thing that

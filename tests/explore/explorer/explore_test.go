@@ -72,7 +72,8 @@ func TestWhatIsLeftOutHidesNothing(t *testing.T) {
 	crash := small()
 	crash.Stored = crash.Stored[:1]
 	impatient := Scope{Name: "impatient", Hosts: 2, GivesUp: 1, Clients: [][]world.Op{{put(keyA, "x"), put(keyA, "y")}, {shard(both, 1, 2)}}}
-	for _, scope := range []Scope{reads, crash, impatient} {
+	crashes := Scope{Name: "crashes", Hosts: 2, Crashes: AnyNumber, Clients: [][]world.Op{{shard(both, 1, 2)}}}
+	for _, scope := range []Scope{reads, crash, crashes, impatient} {
 		part, err := Explore(scope)
 		if err != nil {
 			t.Fatal(err)

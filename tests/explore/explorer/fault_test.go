@@ -81,8 +81,16 @@ func small() Scope {
 		Clients: [][]world.Op{{put(keyA, "x")}, {shard(both, 1, 2)}}}
 }
 
-// expect explores the scope and wants a story that breaks the invariant.
+// expect explores the scope, with and without what is left out elsewhere, and wants a
+// story that breaks the invariant.
 func expect(t *testing.T, s Scope, invariant string) {
+	t.Helper()
+	for _, s.Whole = range []bool{false, true} {
+		expectStory(t, s, invariant)
+	}
+}
+
+func expectStory(t *testing.T, s Scope, invariant string) {
 	t.Helper()
 	_, err := Explore(s)
 	var story *search.Counterexample

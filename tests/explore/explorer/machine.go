@@ -20,6 +20,8 @@ type machine struct {
 	key   hash
 	lost  bool // a crash would lose something
 
+	accounts []account // by place of the peer
+
 	lock  sync.Mutex // guards steps, copying, which marks what is shared, and the store's scratch
 	steps map[event]*outcome
 }
@@ -157,7 +159,7 @@ func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
 	b := g.encode(nil, h, s)
 	after, left := reborn(h, s.Copy())
 	b = g.encode(b, after, left)
-	n := &machine{host: h, store: s, now: now, key: hashOf(b)}
+	n := &machine{host: h, store: s, now: now, key: hashOf(b), accounts: accountsOf(h)}
 	g.lock.Lock()
 	old := g.machines[n.key]
 	g.lock.Unlock()

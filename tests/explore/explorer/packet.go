@@ -1,6 +1,7 @@
 package explorer
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -19,6 +20,9 @@ type packet struct {
 	// answers is the number of the request that it is a reply to; 0 for none, and
 	// for a refusal that is about the whole session.
 	answers uint64
+	// spent is what the packet is as good as once its numbers are behind what its
+	// receiver remembers (spent.go); nil where it has other content.
+	spent *packet
 }
 
 // unique is what the network's invariant PacketsHaveSenderUniqueSeqnos compares.
@@ -41,12 +45,24 @@ func (g *graph) packet(p kv.Packet) *packet {
 	b := marshal.Append(fmt.Appendf(nil, "%d %v %d %v ", p.Dst.Host, p.Dst.Client, p.Src.Host, p.Src.Client), p.Msg)
 	key := hashOf(b)
 	g.lock.Lock()
-	defer g.lock.Unlock()
-	if old := g.packets[key]; old != nil {
+	old := g.packets[key]
+	g.lock.Unlock()
+	if old != nil {
 		return old
 	}
 	kind := strings.TrimPrefix(fmt.Sprintf("%T", p.Msg), "*marshal.")
 	n := &packet{Packet: p, key: key, kind: kind, label: fmt.Sprintf("%s gets %s from %s", g.name(p.Dst), describe(p.Msg), g.name(p.Src)), answers: answered(p.Msg)}
+	if m := spentOf(p.Msg); m != nil {
+		if n.spent = n; !bytes.Equal(marshal.Append(nil, m), marshal.Append(nil, p.Msg)) {
+			p.Msg = m
+			n.spent = g.packet(p)
+		}
+	}
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if old := g.packets[key]; old != nil {
+		return old
+	}
 	g.packets[key] = n
 	return n
 }

@@ -37,6 +37,9 @@ func (s *state) encode(b []byte) []byte {
 func (s *state) send(sent []*packet, whole bool) error {
 	shared := true
 	for _, p := range sent {
+		if !whole && p.Dst.Host != 0 {
+			p = s.core.machines[p.Dst.Host-1].spent(p)
+		}
 		if slices.Contains(s.network, p) || (!whole && s.useless(p)) {
 			continue
 		}
@@ -47,8 +50,7 @@ func (s *state) send(sent []*packet, whole bool) error {
 			s.network, shared = slices.Clone(s.network), false
 		}
 		s.network = append(s.network, p)
-		s.sum[0] += binary.BigEndian.Uint64(p.key[:8])
-		s.sum[1] += binary.BigEndian.Uint64(p.key[8:])
+		s.count(p, 1)
 	}
 	return nil
 }
@@ -76,8 +78,7 @@ func (s *state) prune() {
 		if !s.useless(p) {
 			return false
 		}
-		s.sum[0] -= binary.BigEndian.Uint64(p.key[:8])
-		s.sum[1] -= binary.BigEndian.Uint64(p.key[8:])
+		s.count(p, -1)
 		return true
 	})
 }
@@ -166,6 +167,10 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	n.core = a.core
 	err := a.err
 	if err == nil {
+		is, was := n.core.machines[m.place], s.core.machines[m.place]
+		if !g.scope.Whole && !slices.Equal(is.accounts, was.accounts) {
+			n.spend(m.place)
+		}
 		err = n.send(a.sent, g.scope.Whole)
 	}
 	if err == nil && n.core == s.core && n.sum == s.sum {
