@@ -134,7 +134,7 @@ func (e *Effects) Reset() {
 // getReply returns a place for a reply that lasts until Reset.
 func (e *Effects) getReply() *marshal.GetReply {
 	if len(e.gets) == cap(e.gets) {
-		e.gets = make([]marshal.GetReply, 0, max(64, 2*cap(e.gets)))
+		e.gets = make([]marshal.GetReply, 0, max(1, 2*cap(e.gets)))
 	}
 	e.gets = e.gets[:len(e.gets)+1]
 	return &e.gets[len(e.gets)-1]

@@ -180,6 +180,9 @@ func differInSessions(want, got Host) error {
 
 // DifferInSent returns an error that names a packet which only one of two sets holds.
 func DifferInSent(want, got []Packet) error {
+	if len(want) == len(got) && (len(want) == 0 || (len(want) == 1 && want[0].Same(got[0]))) {
+		return nil // most steps
+	}
 	rest := slices.Clone(got)
 	for _, w := range want {
 		i := slices.IndexFunc(rest, w.Same)

@@ -92,7 +92,10 @@ func (s System) Step(id delegation.HostID, a Action) (System, Outcome, error) {
 	if err != nil {
 		return s, o, err
 	}
-	t := s.With(o.Host)
+	t := s
+	if !o.Host.same(h) {
+		t = s.With(o.Host)
+	}
 	for _, e := range o.Executed {
 		next, err := t.Service.Execute(e)
 		switch {

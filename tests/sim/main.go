@@ -12,7 +12,7 @@ import (
 )
 
 // gcPercent trades memory, of which runs need little, for time.
-const gcPercent = 400
+const gcPercent = 2000
 
 // settings are what the command line says.
 type settings struct {

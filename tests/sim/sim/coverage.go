@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ironkv/ghost"
@@ -24,10 +25,7 @@ var unreachable = map[string]string{
 // newCoverage lists all that a run could see: events, actions of H and of P,
 // reasons of drops, refusals and orders, phases of moves.
 func newCoverage() *judge.Coverage {
-	var names []string
-	for _, n := range opNames {
-		names = append(names, "event: "+n)
-	}
+	names := slices.Concat(sawEvent, sawFate)
 	for a := kv.ActNone; !strings.HasPrefix(ghost.ActionName(a), "Action("); a++ {
 		names = append(names, "action: "+ghost.ActionName(a))
 	}
@@ -43,9 +41,6 @@ func newCoverage() *judge.Coverage {
 	for p := marshal.MoveProposed; !strings.HasPrefix(p.String(), "unknown ("); p++ {
 		names = append(names, "move: "+p.String())
 	}
-	for _, f := range fateNames {
-		names = append(names, "fate: "+f)
-	}
 	kept := names[:0]
 	for _, n := range names {
 		if unreachable[n] == "" {
@@ -58,6 +53,17 @@ func newCoverage() *judge.Coverage {
 var fateNames = [...]string{"sent", "lost before the commit", "lost before sending"}
 
 func (s *Sim) saw(name string) { s.seen.Saw(name) }
+
+// sawEvent and sawFate are names of what happens, made once.
+var sawEvent, sawFate = func() (e, f []string) {
+	for _, n := range opNames {
+		e = append(e, "event: "+n)
+	}
+	for _, n := range fateNames {
+		f = append(f, "fate: "+n)
+	}
+	return e, f
+}()
 
 // sawAction, sawDrop and sawMove are names of what steps show, made once.
 var sawAction, sawDrop, sawMove = func() (a, d, m []string) {

@@ -147,12 +147,12 @@ func (n *datagrams) remove(i int) datagram {
 	return f
 }
 
-// take gives a datagram to its receiver's transport and returns what is complete
+// take gives a datagram to its receiver's transport and appends what is complete
 // by it. A host that is down has none.
-func (n *datagrams) take(i int) (packets []kv.Packet) {
+func (n *datagrams) take(packets []kv.Packet, i int) []kv.Packet {
 	f := n.remove(i)
 	if f.dst.at.Host != 0 && n.s.world.Node(f.dst.at.Host).Host == nil {
-		return nil
+		return packets
 	}
 	f.dst.transport.Receive(n.now(), f.src.addr, f.data, func(src netip.AddrPort, msg []byte) {
 		m, err := marshal.Decode(msg)

@@ -30,8 +30,8 @@ type network interface {
 	size() int
 	ends(i int) (src, dst kv.Endpoint)
 	name(i int) string
-	// take removes a flight and returns the packets that thereby arrive.
-	take(i int) []kv.Packet
+	// take removes a flight and appends the packets that thereby arrive.
+	take(packets []kv.Packet, i int) []kv.Packet
 	// peek returns what take would, where it is known.
 	peek(i int) (kv.Packet, bool)
 	double(i int)
@@ -64,11 +64,11 @@ func (n plain) ends(i int) (src, dst kv.Endpoint) {
 
 func (n plain) name(i int) string { return nameOf(n.s.world.Net[i].Packet) }
 
-func (n plain) take(i int) []kv.Packet {
+func (n plain) take(packets []kv.Packet, i int) []kv.Packet {
 	p := n.s.world.Net[i].Packet
 	n.s.world.Drop(i)
 	n.s.keep(p)
-	return []kv.Packet{p}
+	return append(packets, p)
 }
 
 func (n plain) peek(i int) (kv.Packet, bool) { return n.s.world.Net[i].Packet, true }

@@ -83,6 +83,8 @@ type Sim struct {
 	seen    *judge.Coverage
 	hash    hash.Hash
 	scratch []byte
+	packets []kv.Packet // those of one event, and the inputs that they are
+	inputs  []kv.Input
 	failure *Failure
 	steps   uint64
 	events  uint64
@@ -229,7 +231,7 @@ func (s *Sim) fail(k Kind, err error) {
 // apply lets an event happen.
 func (s *Sim) apply(e *Event) {
 	s.events++
-	s.saw("event: " + opNames[e.Op])
+	s.saw(sawEvent[e.Op])
 	s.note = ""
 	if s.replaying && !s.fairly && !s.find(e) {
 		return
@@ -239,7 +241,9 @@ func (s *Sim) apply(e *Event) {
 	}
 	s.happen(e)
 	s.net.took()
-	s.history.end()
+	if e.Host == 0 || (e.Op != opDeliver && e.Op != opTimer) { // in a host's step no client hears anything
+		s.history.end()
+	}
 	if s.recording && !s.fairly {
 		s.trace, s.told = append(s.trace, *e), append(s.told, s.note)
 	}
@@ -294,7 +298,7 @@ func (s *Sim) disturb(e *Event) {
 	rng := rand.New(rand.NewPCG(e.Damage, 1))
 	switch e.Op {
 	case opLose:
-		s.net.take(e.Flights[0])
+		s.net.take(nil, e.Flights[0])
 	case opCopy:
 		s.net.double(e.Flights[0])
 	case opLate:
@@ -323,10 +327,13 @@ func (s *Sim) disturb(e *Event) {
 // deliver gives packets, and then timers, to a host as one batch, or a packet to
 // a client.
 func (s *Sim) deliver(e *Event) {
-	var packets []kv.Packet
-	for _, i := range slices.Backward(slices.Sorted(slices.Values(e.Flights))) {
-		packets = append(packets, s.net.take(i)...)
+	flights := slices.Clone(e.Flights)
+	slices.Sort(flights)
+	packets := s.packets[:0]
+	for _, i := range slices.Backward(flights) {
+		packets = s.net.take(packets, i)
 	}
+	s.packets = packets
 	slices.Reverse(packets)
 	if e.Host == 0 {
 		for _, p := range packets {
@@ -334,13 +341,14 @@ func (s *Sim) deliver(e *Event) {
 		}
 		return
 	}
-	var inputs []kv.Input
+	inputs := s.inputs[:0]
 	for _, p := range packets {
 		inputs = append(inputs, kv.Input{Kind: kv.InputPacket, Packet: p})
 	}
 	for range e.Timers {
 		inputs = append(inputs, kv.Input{Kind: kv.InputTimer})
 	}
+	s.inputs = inputs
 	s.net.timers()
 	if len(inputs) == 0 || s.world.Node(e.Host).Host == nil {
 		return
@@ -349,7 +357,7 @@ func (s *Sim) deliver(e *Event) {
 	if e.Fate == world.LostUnsynced {
 		before = s.checker.Clone()
 	}
-	s.saw("fate: " + fateNames[e.Fate])
+	s.saw(sawFate[e.Fate])
 	s.world.Batch(e.Host, inputs, e.Fate)
 	if e.Fate == world.LostUnsynced {
 		s.checker = before
@@ -403,8 +411,8 @@ func (s *Sim) observe(st world.Step) {
 func appendPacket(b []byte, p kv.Packet) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Src.Host))
 	b = binary.AppendUvarint(b, uint64(p.Dst.Host))
-	b = append(b, p.Src.Client.String()...)
-	b = append(b, p.Dst.Client.String()...)
+	b = append(p.Src.Client.AppendTo(b), 0)
+	b = append(p.Dst.Client.AppendTo(b), 0)
 	return marshal.Append(b, p.Msg)
 }
 
