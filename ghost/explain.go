@@ -66,6 +66,9 @@ func (e *explanation) take(a protocol.Action) error {
 	if err != nil {
 		return err
 	}
+	if e.checker.told != nil {
+		e.checker.told(a, o)
+	}
 	e.checker.system = system
 	e.checker.counts.Requests += uint64(len(o.Executed))
 	e.sent = append(e.sent, o.Sent...)

@@ -37,6 +37,7 @@ type Checker struct {
 	counts Counts
 	// seen counts the actions of P; it is shared with clones.
 	seen *judge.Coverage
+	told func(protocol.Action, protocol.Outcome)
 }
 
 // Counts says how much was checked.
@@ -95,6 +96,10 @@ func (c *Checker) Clone() *Checker {
 	d.held, d.room = slices.Clone(c.held), slices.Clone(c.room)
 	return &d
 }
+
+// Tell lets the checker, and clones made of it later, tell each action of P that a
+// step of H was, with what it came to.
+func (c *Checker) Tell(told func(protocol.Action, protocol.Outcome)) { c.told = told }
 
 // System is P's view of the cluster.
 func (c *Checker) System() protocol.System { return c.system }

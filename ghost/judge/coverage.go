@@ -52,6 +52,9 @@ func (c *Coverage) Add(o *Coverage) {
 	}
 }
 
+// Names returns all names, seen or not, in alphabetical order.
+func (c *Coverage) Names() []string { return slices.Sorted(maps.Keys(c.copy())) }
+
 // Never returns the names that were not seen, in alphabetical order.
 func (c *Coverage) Never() []string {
 	var names []string

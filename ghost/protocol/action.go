@@ -59,11 +59,22 @@ type conjunct struct {
 	holds bool
 }
 
-// enabled returns an error that names the first conjunct that does not hold.
+// A Disabled says which conjunct of an action does not hold. It wraps [ErrProtocol].
+type Disabled struct{ Action, Conjunct string }
+
+// Error names both.
+func (d *Disabled) Error() string {
+	return fmt.Sprintf("%v: %s is not enabled: it is not so that %s", ErrProtocol, d.Action, d.Conjunct)
+}
+
+// Unwrap returns ErrProtocol.
+func (*Disabled) Unwrap() error { return ErrProtocol }
+
+// enabled returns a [*Disabled] that names the first conjunct that does not hold.
 func enabled(a Action, conjuncts ...conjunct) error {
 	for _, c := range conjuncts {
 		if !c.holds {
-			return fmt.Errorf("%w: %s is not enabled: it is not so that %s", ErrProtocol, a.Name(), c.name)
+			return &Disabled{a.Name(), c.name}
 		}
 	}
 	return nil

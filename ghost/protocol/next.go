@@ -27,7 +27,10 @@ func (s System) Next() (out []Transition) {
 		out = append(out, c.moves(s, i)...)
 	}
 	for _, h := range s.Hosts {
-		for _, a := range s.enabled(h) {
+		for _, a := range s.attempts(h) {
+			if _, err := a.Take(h); err != nil {
+				continue
+			}
 			t, o, err := s.Step(h.Me, a)
 			t.Network = t.Network.With(o.Sent...)
 			out = append(out, Transition{Name: a.Name(), Host: h.Me, Action: a, System: t, Err: err})
@@ -36,15 +39,20 @@ func (s System) Next() (out []Transition) {
 	return out
 }
 
-// enabled returns the actions that the host can take.
-func (s System) enabled(h Host) (out []Action) {
-	try := func(actions ...Action) {
-		for _, a := range actions {
-			if _, err := a.Take(h); err == nil {
-				out = append(out, a)
-			}
+// Try takes each action that any host might take in s, enabled or not, and tells
+// what becomes of it: an error is a [*Disabled].
+func (s System) Try(tell func(a Action, o Outcome, err error)) {
+	for _, h := range s.Hosts {
+		for _, a := range s.attempts(h) {
+			o, err := a.Take(h)
+			tell(a, o, err)
 		}
 	}
+}
+
+// attempts returns the actions that the host might take, enabled or not.
+func (s System) attempts(h Host) (out []Action) {
+	try := func(actions ...Action) { out = append(out, actions...) }
 	for p := range s.Network.All() {
 		if p.Dst.Host == h.Me {
 			try(h.onReceiving(p)...)

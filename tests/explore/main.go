@@ -23,7 +23,8 @@ const (
 	memoryLimitBytes = 14 << 30
 )
 
-// A job is a scope of hosts or of P, ready to be explored.
+// A job is a scope of hosts or of P, ready to be explored; or several of both, beside
+// each other.
 type job struct {
 	name    string
 	deep    bool
@@ -41,6 +42,10 @@ func jobs() (list []job) {
 		}
 	}
 	add(explorer.Scopes, false)
+	list = append(list, job{"allowed", false, func(workers, _ int) (fmt.Stringer, search.Report, error) {
+		c, err := explorer.Compare(explorer.Compared, workers)
+		return c, c.Report, err
+	}})
 	add(explorer.Deep, true)
 	for _, s := range explorer.DeepProtocols {
 		list = append(list, job{s.Name, true, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {

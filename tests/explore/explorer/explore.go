@@ -80,6 +80,7 @@ func begin(scope Scope) (*graph, *state, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s, before it begins: %w", scope.Name, err)
 	}
+	checker.Tell(scope.told)
 	s := &state{crashes: scope.Crashes, givesUp: scope.GivesUp, waits: scope.Waits, rooms: scope.Rooms}
 	var machines []*machine
 	for i, n := range w.Nodes {

@@ -23,7 +23,11 @@ type ProtocolScope struct {
 // ExploreProtocol searches all behaviours of P from the scope's first state: each
 // step is one of S or a stutter, and the invariants hold in each state.
 func ExploreProtocol(scope ProtocolScope) (search.Report, error) {
-	return search.Run(search.Space[protocol.System]{
+	return search.Run(protocolSpace(scope))
+}
+
+func protocolSpace(scope ProtocolScope) search.Space[protocol.System] {
+	return search.Space[protocol.System]{
 		Init:    []protocol.System{scope.System},
 		Key:     func(b []byte, s protocol.System) []byte { return s.Encode(b) },
 		Check:   func(s protocol.System) error { return judge.Check(ghost.Invariants, s) },
@@ -38,7 +42,7 @@ func ExploreProtocol(scope ProtocolScope) (search.Report, error) {
 			}
 			return out
 		},
-	})
+	}
 }
 
 func hosts(n int) (ids []delegation.HostID) {

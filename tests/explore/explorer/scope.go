@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"ironkv/delegation"
+	"ironkv/ghost/protocol"
 	"ironkv/kv/store"
 	"ironkv/marshal"
 	"ironkv/tests/world"
@@ -39,6 +40,8 @@ type Scope struct {
 	// Workers is the number of goroutines, 0 for one; MaxStates the bound beyond
 	// which the search fails, 0 for search.DefaultMaxStates.
 	Workers, MaxStates int
+	// told, if set, is told each action of P that a step of a host was.
+	told func(protocol.Action, protocol.Outcome)
 }
 
 // AnyNumber is how often something may happen that may happen without end. What a
