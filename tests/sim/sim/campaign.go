@@ -47,21 +47,33 @@ type Total struct {
 	Failed *Result
 }
 
-func (t *Total) add(r *Result) {
-	t.Runs++
-	t.Steps += r.Steps
-	t.Events += r.Events
-	t.Counts.Actions += r.Counts.Actions
-	t.Counts.Requests += r.Counts.Requests
-	t.Counts.Delegates += r.Counts.Delegates
-	t.Counts.Packets += r.Counts.Packets
-	t.Counts.Cuts += r.Counts.Cuts
-	t.Histories += r.Histories
-	t.Undecided += r.Undecided
-	t.Seen.Add(r.Seen)
-	if r.Failure != nil && t.Failed == nil {
-		t.Failed = r
+// NewTotal returns what no runs add up to.
+func NewTotal() *Total { return &Total{Seen: newCoverage()} }
+
+// Add adds what other runs add up to.
+func (t *Total) Add(o *Total) {
+	t.Runs += o.Runs
+	t.Steps += o.Steps
+	t.Events += o.Events
+	t.Counts.Actions += o.Counts.Actions
+	t.Counts.Requests += o.Counts.Requests
+	t.Counts.Delegates += o.Counts.Delegates
+	t.Counts.Packets += o.Counts.Packets
+	t.Counts.Cuts += o.Counts.Cuts
+	t.Histories += o.Histories
+	t.Undecided += o.Undecided
+	t.Seen.Add(o.Seen)
+	if t.Failed == nil {
+		t.Failed = o.Failed
 	}
+}
+
+func (t *Total) add(r *Result) {
+	o := &Total{Runs: 1, Steps: r.Steps, Events: r.Events, Counts: r.Counts, Seen: r.Seen, Histories: r.Histories, Undecided: r.Undecided}
+	if r.Failure != nil {
+		o.Failed = r
+	}
+	t.Add(o)
 }
 
 // RunAll runs a list, on all processors at once, and adds the results up in the
@@ -92,7 +104,7 @@ func RunAll(list []Options, progress func(*Total)) *Total {
 			}
 		}
 	}()
-	t := &Total{Seen: newCoverage()}
+	t := NewTotal()
 	for i := range results {
 		t.add(<-results[i])
 		if progress != nil {
