@@ -44,6 +44,7 @@ func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
 	}
 	p.silences = 0
 	p.timerAt = now + p.rtt.current()
+	t.active.advance(p, t.due(p))
 	t.findLost(p)
 	t.markDirty(p)
 }

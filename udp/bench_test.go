@@ -173,3 +173,25 @@ func BenchmarkTransfer(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDeadline is asked with each datagram: its cost must not grow with how many addresses
+// do not acknowledge.
+func BenchmarkDeadline(b *testing.B) {
+	for _, silent := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprint(silent), func(b *testing.B) {
+			tr := NewTransport(Config{})
+			for i := range silent {
+				tr.Classify(address(i), Peer)
+				if err := tr.Send(time.Duration(i), address(i), make([]byte, 3000), Once); err != nil {
+					b.Fatal(err)
+				}
+			}
+			tr.Flush(time.Millisecond, func(netip.AddrPort, []byte) {})
+			for b.Loop() {
+				if _, due := tr.Deadline(); !due {
+					b.Fatal("no timer runs")
+				}
+			}
+		})
+	}
+}

@@ -27,8 +27,6 @@ const (
 	// parked: longer than a round trip, and short enough for a Wake, a Close or a
 	// deadline to wait for it. The kernel rounds it up to its ticks, of 4 ms as a rule.
 	lingerTime = 2 * time.Millisecond
-	// never stands for no deadline.
-	never = time.Duration(1<<63 - 1)
 )
 
 // Conn is a UDP socket with a Transport. Any goroutine may call any method at any time; Receive and

@@ -153,7 +153,7 @@ func (t *Transport) drop(p *peer) {
 		t.dirty = without(t.dirty, p)
 	}
 	if p.active {
-		t.active = without(t.active, p)
+		t.active.remove(p)
 	}
 	*p = peer{}
 	t.spare = p

@@ -36,7 +36,9 @@ type sender struct {
 	win     window
 	timerAt time.Duration // when silence counts as loss; meaningful while flying is not empty
 	paceAt  time.Duration // when the pacer lets the next fragment go; zero: not waiting for it
-	active  bool          // is in Transport.active
+	active  bool          // is in Transport.active, at alarm
+	alarm   int
+	alarmAt time.Duration // never later than it is due
 	path
 }
 
@@ -108,8 +110,7 @@ func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 	t.queued += charge
 	p.waiting.push(tr)
 	if !p.active {
-		p.active = true
-		t.active = append(t.active, p)
+		t.active.add(p)
 	}
 	t.markDirty(p)
 	return nil

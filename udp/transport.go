@@ -24,11 +24,12 @@ type Transport struct {
 	serial  uint64 // of transmissions, to tell a structure from its next use
 
 	dirty    []*peer // Flush may have something for them
-	active   []*peer // have transmissions
+	active   alarms  // those with transmissions
 	ready    []outgoing
 	flushing []outgoing // storage for Flush
 	inbox    []incoming
-	queued   int // bytes charged to all backlogs
+	ticking  []*peer // storage for Tick
+	queued   int     // bytes charged to all backlogs
 	// delivering is the capacity of reassembly buffers in inbox.
 	delivering int
 
@@ -227,14 +228,26 @@ func (t *Transport) seal(p *peer) {
 // late does no harm.
 func (t *Transport) Tick(now time.Duration) {
 	t.expire(now)
-	for _, p := range t.active {
+	t.ticking = t.ticking[:0]
+	for len(t.active) > 0 && t.active[0].alarmAt <= now {
+		p := t.active[0]
+		at := t.due(p)
+		if at <= now {
+			t.ticking = append(t.ticking, p)
+			at = never // until all that are due have had their turn
+		}
+		t.active.set(p, at)
+	}
+	for _, p := range t.ticking {
 		if len(p.flying) > 0 && now >= t.timer(p) {
 			t.timeout(now, p)
 		}
 		if p.paceAt != 0 && now >= p.paceAt {
 			t.markDirty(p)
 		}
+		t.active.set(p, t.due(p))
 	}
+	clear(t.ticking)
 }
 
 // timer returns when p's silence has to be acted upon: repeat, or give up.
@@ -242,21 +255,29 @@ func (t *Transport) timer(p *peer) time.Duration {
 	return min(p.timerAt, max(p.heardAt, p.flying[0].queuedAt)+t.cfg.GiveUp)
 }
 
+// due returns when p is next due, or never.
+func (t *Transport) due(p *peer) time.Duration {
+	at := never
+	if len(p.flying) > 0 {
+		at = t.timer(p)
+	}
+	if p.paceAt != 0 {
+		at = min(at, p.paceAt)
+	}
+	return at
+}
+
 // Deadline returns when Tick is next due, and whether it is at all.
 func (t *Transport) Deadline() (time.Duration, bool) {
-	var at time.Duration
-	due := false
-	for _, p := range t.active {
-		if len(p.flying) > 0 {
-			if timer := t.timer(p); !due || timer < at {
-				at, due = timer, true
-			}
+	for len(t.active) > 0 {
+		p := t.active[0]
+		at := t.due(p)
+		if at == p.alarmAt {
+			return at, at != never
 		}
-		if p.paceAt != 0 && (!due || p.paceAt < at) {
-			at, due = p.paceAt, true
-		}
+		t.active.set(p, at)
 	}
-	return at, due
+	return 0, false
 }
 
 // Flush hands every datagram that may leave now to emit, in order per destination. The slices are
@@ -279,8 +300,9 @@ func (t *Transport) take(now time.Duration, list []outgoing) []outgoing {
 		if p.active {
 			t.fillFragments(now, p)
 			if len(p.flying) == 0 && p.waiting.len() == 0 {
-				p.active = false
-				t.active = without(t.active, p)
+				t.active.remove(p)
+			} else {
+				t.active.advance(p, t.due(p))
 			}
 		}
 		t.seal(p)

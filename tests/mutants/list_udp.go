@@ -78,6 +78,11 @@ var udpMutants = []mutant{
 		breaks: "a lost fragment is sent again", by: "./udp:TestReliableExactlyOnce",
 	},
 	{
+		name: "alarm-not-brought-forward", file: "udp/transport.go",
+		before: "				t.active.advance(p, t.due(p))\n", after: "",
+		breaks: "the timer that is due first is known", by: "./udp:FuzzDatagrams",
+	},
+	{
 		name: "never-gives-up", file: "udp/ack.go",
 		before: "		if !silent && !refused {\n", after: "		if !silent && !refused || true {\n",
 		breaks: "a transmission to a silent destination is given up", by: "./udp:TestSilentDestination", hangs: true,
