@@ -65,3 +65,49 @@ func TestSheddingIsNoStep(t *testing.T) {
 		t.Errorf("%d steps, want 1: the request that has just come", len(b.machine.inputs))
 	}
 }
+
+// crowdSocket always has as many messages as one receive may bring, of many clients.
+type crowdSocket struct {
+	*fakeSocket
+	clients []netip.AddrPort
+	brought int
+}
+
+func (s *crowdSocket) TryReceive(deliver func(netip.AddrPort, []byte)) (int, error) {
+	m := marshal.Append(nil, get(1))
+	for _, src := range s.clients {
+		for range laneShare {
+			deliver(src, m)
+			s.brought++
+		}
+	}
+	return len(s.clients), nil
+}
+
+func (s *crowdSocket) Receive(_ time.Time, deliver func(netip.AddrPort, []byte)) (int, error) {
+	return s.TryReceive(deliver)
+}
+
+// Of more than it can answer a host takes about as much as it answers, and leaves the rest to
+// the socket: were it to take all, it would do little else.
+func TestWhatCannotBeAnsweredIsNotTaken(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	crowd := &crowdSocket{fakeSocket: b.socket}
+	for i := range 4 * maxBatchSteps / laneShare {
+		crowd.clients = append(crowd.clients, forged(i))
+		b.inbox.prove(forged(i))
+	}
+	b.loop.socket, b.pipeline.socket = crowd, crowd
+	b.machine.inputs = nil
+	for range 20 {
+		b.must()
+	}
+	steps := len(b.machine.inputs)
+	if steps < 19*maxBatchSteps {
+		t.Errorf("%d steps in 20 turns with batches of %d", steps, maxBatchSteps)
+	}
+	if most := steps + 8*maxBatchSteps; crowd.brought > most {
+		t.Errorf("took %d messages and stepped over %d; want at most %d", crowd.brought, steps, most)
+	}
+}

@@ -99,7 +99,9 @@ type loop struct {
 	nextRoom kv.Time          // when the store is asked for its room again
 	keys     []delegation.Key // of the requests that come next; shares the inbox's memory
 	taken    int              // bytes of messages stepped with since it was asked
-	stats    counts
+	// fullBatch says that the last batch ended because it had maxBatchSteps.
+	fullBatch bool
+	stats     counts
 }
 
 func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb members) *loop {
@@ -181,7 +183,8 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 	}
 	// What is shed is no step: else more than a batch of it would keep all that
 	// follows waiting until it is shed as well.
-	for steps, seen := 0, 0; steps < maxBatchSteps && !l.out.full(); seen++ {
+	steps := 0
+	for seen := 0; steps < maxBatchSteps && !l.out.full(); seen++ {
 		if seen%warmKeys == 0 {
 			l.warm()
 		}
@@ -200,6 +203,7 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		stepped = true
 		steps++
 	}
+	l.fullBatch = steps == maxBatchSteps
 	l.inbox.tidy()
 	return stepped, nil
 }

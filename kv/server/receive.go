@@ -12,11 +12,12 @@ import (
 
 // receive takes what has arrived into the inbox. It blocks only where there is
 // nothing to do, and leaves to the socket what exceeds [MaxBacklogBytes] or would
-// keep it from stepping.
+// keep it from stepping: what the socket drops costs nothing, what is taken and
+// cannot be answered costs as much as an answer.
 func (l *loop) receive() error {
 	n, err := l.await()
 	receives := 1
-	for err == nil && receives < maxReceives && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
+	for err == nil && receives < maxReceives && l.inbox.front.len() < maxBatchSteps && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
 		n, err = l.socket.TryReceive(l.deliver)
 		receives++
 	}
@@ -42,6 +43,8 @@ func (l *loop) await() (int, error) {
 	case l.out == nil:
 		l.socket.Linger(false)
 		return l.socket.Receive(l.watch.never(), l.deliver)
+	case l.fullBatch && l.inbox.front.len() >= maxBatchSteps:
+		return 0, nil // the next one is there as well
 	}
 	due := l.deadline()
 	if !l.inbox.empty() || due <= l.watch.last {

@@ -113,6 +113,16 @@ var serverMutants = []mutant{
 		breaks: "the bound of messages that wait", hangs: true,
 	},
 	{
+		name: "takes-what-it-cannot-answer", file: "kv/server/receive.go",
+		before: "l.inbox.front.len() < maxBatchSteps && ", after: "",
+		breaks: "what cannot be answered is left to the socket", by: "./kv/server:TestWhatCannotBeAnsweredIsNotTaken",
+	},
+	{
+		name: "takes-before-it-has-answered", file: "kv/server/receive.go",
+		before: "	case l.fullBatch && l.inbox.front.len() >= maxBatchSteps:\n", after: "	case false:\n",
+		breaks: "what cannot be answered is left to the socket", by: "./kv/server:TestWhatCannotBeAnsweredIsNotTaken",
+	},
+	{
 		name: "inbox-moves-wrong-bytes", file: "kv/server/inbox.go",
 		before: "		b.list[i].start -= cut\n", after: "		b.list[i].start -= min(cut, b.list[i].start-1)\n",
 		breaks: "a message keeps its bytes while it waits",
