@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 PART     ?= 1/1
 DURATION ?= 1m
 KILLS    ?= 1000
-LONG     ?= 5s
+LONG     ?= 2s
 
 # CI takes a third of the mutants, another one with each commit.
 THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)

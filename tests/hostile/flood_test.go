@@ -313,7 +313,11 @@ func (b *besieged) conclude() {
 			own++
 		}
 	}
-	if want := len(b.attackers[0].real); own != want {
+	want := 0
+	if len(b.attackers) > 0 {
+		want = len(b.attackers[0].real)
+	}
+	if own != want {
 		b.Errorf("the attackers have %d keys, and wrote %d", own, want)
 	}
 }
