@@ -88,6 +88,8 @@ func FuzzDatagrams(f *testing.F) {
 	f.Add(script(step(3, 2, []byte{255}), step(3, 2, []byte{9}), step(4, 255, nil), step(0, 2, appendAck(nil, 77, 0, []span{{0, 12}})), step(4, 255, nil), step(1, 2, nil)))
 	f.Add(script(step(0, 7, []byte{framePing}), step(0, 8, []byte{framePing}), step(0, 9, []byte{framePing}), step(3, 7, []byte{255}), step(3, 9, []byte{1})))
 	f.Add(script(step(2, 4, nil), step(2, 5, nil), step(2, 6, nil), step(3, 4, []byte{90}), step(3, 5, []byte{90}), step(4, 99, nil), step(2, 7, nil), step(4, 99, nil)))
+	// Two who do not answer, the second of whom is due first.
+	f.Add(script(step(2, 1, nil), step(2, 2, nil), step(3, 1, []byte{0}), step(4, 0, make([]byte, 30)), step(3, 2, []byte{0})))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		const maxMessage, clients, strangers = 2000, 3, 2
 		tr := NewTransport(Config{
