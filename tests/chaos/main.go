@@ -94,8 +94,11 @@ func chaos(ctx context.Context, o options, bin string) error {
 		err = one(ctx, o, s, number)
 	}
 	s.print(o.out)
-	if err == nil || ctx.Err() != nil {
-		return errors.Join(err, os.RemoveAll(dir))
+	if ctx.Err() != nil { // what fails for that is no violation
+		return errors.Join(errors.New("chaos: interrupted: no violation until then"), os.RemoveAll(dir))
+	}
+	if err == nil {
+		return os.RemoveAll(dir)
 	}
 	err = fmt.Errorf("%w\nlogs, journals and data: %s\nthe same plan again: %s", err, dir, o.again())
 	return errors.Join(err, os.WriteFile(filepath.Join(dir, "violation.txt"), []byte(err.Error()+"\n"), 0o600))
