@@ -98,7 +98,7 @@ const (
 	heardWithin = 2 * Second
 	// yieldChunkBytes bounds a chunk while clients are served: no request waits
 	// longer than it takes to cut it, or to take it in.
-	yieldChunkBytes = 32 << 10
+	yieldChunkBytes = 64 << 10
 	// yieldPause is the least pause between two chunks of moves while clients are
 	// served, and yieldShare how many times as long as a chunk took it is. A chunk
 	// that took longer than maxYield counts as that long: the host was not running.
