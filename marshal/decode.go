@@ -77,6 +77,14 @@ func KeyOf(b []byte) (key delegation.Key, ok bool) {
 	return key, r.fault == FaultNone
 }
 
+// OpensSession reports whether b begins as a [Hello] or an [Open] does. It takes no
+// memory.
+func OpensSession(b []byte) bool {
+	r := reader{b: b}
+	k, err := r.opening()
+	return err == nil && (k == kindHello || k == kindOpen)
+}
+
 // Decode reads the one message that b is, as [Decoder.Decode] does, into memory
 // that it shares with nothing else: it stays valid whatever becomes of b.
 func Decode(b []byte) (Message, error) {

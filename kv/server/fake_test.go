@@ -275,6 +275,7 @@ func newBench(t *testing.T) *bench {
 	b.loop = newLoop(1, b.machine, b.store, b.socket, testMembers(t))
 	b.watch = stopwatch{start: b.clock, clock: func() time.Time { return b.clock }}
 	b.report = newReporter(discard())
+	b.inbox.prove(clientAddr)
 	b.pipeline.quick = 0 // how long the fakes take depends on the machine
 	return b
 }

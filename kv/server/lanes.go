@@ -7,15 +7,22 @@ import (
 
 	"ironkv/delegation"
 	"ironkv/kv"
+	"ironkv/marshal"
 )
 
 const (
 	// laneShare is how many messages of one source may wait in the front lane: what a
 	// client of many callers has under way at one time.
 	laneShare = 128
-	// laneEasy is how many messages wait in front before unproven sources have to
-	// share one place: forged addresses are many, and none proves anything.
-	laneEasy = 256
+	// laneEasy is how many messages wait in front before strangers have to share one
+	// place: forged addresses are many, and none proves anything. Who asks for a session
+	// is a stranger too, whatever his address.
+	laneEasy = 64
+	// strangerShare is how many messages may wait in that place; more are dropped at
+	// once: to answer all that strangers send would take the time of everybody else.
+	strangerShare = 32
+	// strangerPlace is that place.
+	strangerPlace = 0
 	// maxBehind is how many messages may wait behind; more are dropped. It is what
 	// can be refused in a fraction of MaxWait.
 	maxBehind = 16 * maxBatchSteps
@@ -36,7 +43,7 @@ type lanes struct {
 	seed          uint64
 	hosts         map[netip.AddrPort]delegation.HostID
 	proven        map[netip.AddrPort]struct{}
-	crowded       uint64 // dropped since the start, as too much waited behind
+	crowded       uint64 // dropped since the start, as too much waited
 }
 
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
@@ -53,7 +60,11 @@ func (l *lanes) prove(src netip.AddrPort) {
 
 // add copies a message in, or reports false where too many of its source wait.
 func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
-	place := l.place(src)
+	place := l.place(src, msg)
+	if place == strangerPlace && l.waiting[place] >= strangerShare {
+		l.crowded++
+		return false
+	}
 	if l.waiting[place] >= laneShare {
 		if _, host := l.hosts[src]; !host {
 			if l.behind.len() >= maxBehind {
@@ -69,12 +80,12 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 	return true
 }
 
-// place is where a source's waiting messages are counted; 0 is that of all strangers.
-func (l *lanes) place(src netip.AddrPort) uint16 {
+// place is where a message from src is counted while it waits.
+func (l *lanes) place(src netip.AddrPort, msg []byte) uint16 {
 	if l.front.len() >= laneEasy {
 		_, proven := l.proven[src]
-		if _, host := l.hosts[src]; !proven && !host {
-			return 0
+		if _, host := l.hosts[src]; !host && (!proven || marshal.OpensSession(msg)) {
+			return strangerPlace
 		}
 	}
 	const odd = 0x9E3779B97F4A7C15

@@ -31,19 +31,27 @@ func (l *lanes) turns(t *testing.T, src netip.AddrPort) (n int) {
 }
 
 // However much others have sent before, from one address, from very many that prove
-// nothing, or both, a client's message and a host's wait for few of theirs.
+// nothing, or both, and however many sessions are asked for, a client's message and a
+// host's wait for few of theirs.
 func TestAFloodWaitsForItself(t *testing.T) {
 	flooder, honest := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
+	hello := marshal.Append(nil, &marshal.Hello{})
 	for _, src := range []netip.AddrPort{honest, peerAddr} {
 		l := newLanes(testMembers(t).ids)
 		l.prove(honest)
 		l.prove(flooder)
+		var greedy [50]netip.AddrPort
+		for i := range greedy {
+			greedy[i] = netip.AddrPortFrom(flooder.Addr(), uint16(100+i))
+			l.prove(greedy[i])
+		}
 		for i := range 30_000 {
 			l.add(flooder, []byte("f"))
 			l.add(forged(i), []byte("g"))
+			l.add(greedy[i%len(greedy)], hello)
 		}
 		l.add(src, []byte("h"))
-		if got, most := l.turns(t, src), 2*laneShare+laneEasy+1; got > most {
+		if got, most := l.turns(t, src), laneShare+laneEasy+strangerShare+1; got > most {
 			t.Errorf("message %d is the one from %v, want at most the %dth", got, src, most)
 		}
 		if l.crowded == 0 || l.behind.len() > maxBehind {
@@ -56,6 +64,7 @@ func TestAFloodWaitsForItself(t *testing.T) {
 // flood does not wait.
 func TestAPlaceIsGivenBack(t *testing.T) {
 	l := newLanes(nil)
+	l.prove(clientAddr)
 	for range 3 {
 		for range 2 * laneShare {
 			l.add(clientAddr, []byte("x"))

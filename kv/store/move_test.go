@@ -48,6 +48,9 @@ func BenchmarkMove(b *testing.B) {
 // TestWhatAMoveAllocates: a move takes memory for the entries that arrive, little beside
 // it, and next to none where they leave; and it leaves full pages behind.
 func TestWhatAMoveAllocates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector, for which tests are short, allocates more")
+	}
 	const chunks = 60
 	giver, taker := NewMemory(MemoryOptions{}), NewMemory(MemoryOptions{})
 	fill(giver, (chunks+1)*chunkEntries, 128, false)
