@@ -85,6 +85,14 @@ func OpensSession(b []byte) bool {
 	return err == nil && (k == kindHello || k == kindOpen)
 }
 
+// IsRequest reports whether b begins as a [GetRequest], a [SetRequest] or a [ScanRequest]
+// does. It takes no memory.
+func IsRequest(b []byte) bool {
+	r := reader{b: b}
+	k, err := r.opening()
+	return err == nil && (k == kindGetRequest || k == kindSetRequest || k == kindScanRequest)
+}
+
 // Decode reads the one message that b is, as [Decoder.Decode] does, into memory
 // that it shares with nothing else: it stays valid whatever becomes of b.
 func Decode(b []byte) (Message, error) {

@@ -32,3 +32,23 @@ func TestKeyOf(t *testing.T) {
 		}
 	})
 }
+
+// OpensSession and IsRequest tell these kinds from all others, and from no bytes at all.
+func TestKindsByTheirBeginning(t *testing.T) {
+	eachMessage(t, 1, func(t *testing.T, m Message) {
+		var opens, request bool
+		switch m.(type) { //nolint:gochecksumtype // the others are neither
+		case *Hello, *Open:
+			opens = true
+		case *GetRequest, *SetRequest, *ScanRequest:
+			request = true
+		}
+		b := Append(nil, m)
+		if OpensSession(b) != opens || IsRequest(b) != request {
+			t.Errorf("%T: opens a session: %v, is a request: %v", m, OpensSession(b), IsRequest(b))
+		}
+	})
+	if OpensSession(nil) || IsRequest(nil) {
+		t.Error("no bytes are some message")
+	}
+}

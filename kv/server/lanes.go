@@ -14,15 +14,12 @@ const (
 	// laneShare is how many messages of one source may wait in the front lane: what a
 	// client of many callers has under way at one time.
 	laneShare = 128
-	// laneEasy is how many messages wait in front before strangers have to share one
-	// place: forged addresses are many, and none proves anything. Who asks for a session
-	// is a stranger too, whatever his address.
-	laneEasy = 64
-	// strangerShare is how many messages may wait in that place; more are dropped at
-	// once: to answer all that strangers send would take the time of everybody else.
-	strangerShare = 32
-	// strangerPlace is that place.
-	strangerPlace = 0
+	// strangerRate is how many messages of strangers a host takes in a millisecond, and
+	// strangerBurst how many at once; more are dropped, since to answer all that they
+	// send would take the time of everybody else. Whoever asks for a session counts as a
+	// stranger, whatever his address: it takes two messages, once.
+	strangerRate  = 20
+	strangerBurst = 1024
 	// maxBehind is how many messages may wait behind; more are dropped. It is what
 	// can be refused in a fraction of MaxWait.
 	maxBehind = 16 * maxBatchSteps
@@ -43,11 +40,13 @@ type lanes struct {
 	seed          uint64
 	hosts         map[netip.AddrPort]delegation.HostID
 	proven        map[netip.AddrPort]struct{}
-	crowded       uint64 // dropped since the start, as too much waited
+	strangers     int     // how many messages of strangers may come in now
+	now           kv.Time // of the last stamp
+	crowded       uint64  // dropped since the start, as too much came
 }
 
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
-	return lanes{hosts: hosts, proven: map[netip.AddrPort]struct{}{}, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
+	return lanes{hosts: hosts, proven: map[netip.AddrPort]struct{}{}, strangers: strangerBurst, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
 }
 
 // prove notes that an address has opened a session.
@@ -60,11 +59,14 @@ func (l *lanes) prove(src netip.AddrPort) {
 
 // add copies a message in, or reports false where too many of its source wait.
 func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
-	place := l.place(src, msg)
-	if place == strangerPlace && l.waiting[place] >= strangerShare {
-		l.crowded++
-		return false
+	if l.stranger(src, msg) {
+		if l.strangers == 0 {
+			l.crowded++
+			return false
+		}
+		l.strangers--
 	}
+	place := l.place(src)
 	if l.waiting[place] >= laneShare {
 		if _, host := l.hosts[src]; !host {
 			if l.behind.len() >= maxBehind {
@@ -80,20 +82,23 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 	return true
 }
 
-// place is where a message from src is counted while it waits.
-func (l *lanes) place(src netip.AddrPort, msg []byte) uint16 {
-	if l.front.len() >= laneEasy {
-		_, proven := l.proven[src]
-		if _, host := l.hosts[src]; !host && (!proven || marshal.OpensSession(msg)) {
-			return strangerPlace
-		}
+// stranger reports whether src has proven nothing, or asks for a session.
+func (l *lanes) stranger(src netip.AddrPort, msg []byte) bool {
+	if _, host := l.hosts[src]; host {
+		return false
 	}
+	_, proven := l.proven[src]
+	return !proven || marshal.OpensSession(msg)
+}
+
+// place is where a source's messages are counted while they wait.
+func (l *lanes) place(src netip.AddrPort) uint16 {
 	const odd = 0x9E3779B97F4A7C15
 	a := src.Addr().As16()
 	h := (l.seed ^ binary.LittleEndian.Uint64(a[:])) * odd
 	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(a[8:])) * odd
 	h = (h ^ h>>32 ^ uint64(src.Port())) * odd
-	return uint16(1 + (h>>40)%(lanePlaces-1))
+	return uint16((h >> 40) % lanePlaces)
 }
 
 // take removes the oldest message in front, or else the oldest behind. Its bytes are
@@ -106,7 +111,12 @@ func (l *lanes) take() (arrival, []byte, bool) {
 	return l.behind.take()
 }
 
+// stamp gives what was added since the last stamp its time of arrival.
 func (l *lanes) stamp(now kv.Time) {
+	if ms := int((now - l.now) / kv.Millisecond); ms > 0 {
+		l.strangers = min(l.strangers+ms*strangerRate, strangerBurst)
+		l.now += kv.Time(ms) * kv.Millisecond
+	}
 	l.front.stamp(now)
 	l.behind.stamp(now)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ironkv/kv"
 	"ironkv/marshal"
 	"ironkv/udp"
 )
@@ -51,7 +52,7 @@ func TestAFloodWaitsForItself(t *testing.T) {
 			l.add(greedy[i%len(greedy)], hello)
 		}
 		l.add(src, []byte("h"))
-		if got, most := l.turns(t, src), laneShare+laneEasy+strangerShare+1; got > most {
+		if got, most := l.turns(t, src), laneShare+strangerBurst+1; got > most {
 			t.Errorf("message %d is the one from %v, want at most the %dth", got, src, most)
 		}
 		if l.crowded == 0 || l.behind.len() > maxBehind {
@@ -93,8 +94,8 @@ func TestHostsKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// While the transport takes no answers for an address, reads from there are refused
-// rather than read for; others' are not, and it gets another chance.
+// While the transport takes no answers for an address, reads from there are dropped
+// rather than read for, and it is told; others' are not, and it gets another chance.
 func TestNothingIsReadForTheChoked(t *testing.T) {
 	b := newBench(t)
 	b.clock = b.clock.Add(time.Duration(MaxWait))
@@ -116,9 +117,51 @@ func TestNothingIsReadForTheChoked(t *testing.T) {
 		}
 	}
 	b.clock = b.clock.Add(time.Duration(MaxWait))
+	b.must()
 	b.socket.put(clientAddr, get(4))
 	b.must()
 	if got := numbers(b.socket.taken()); len(got) != 1 || got[0] != 4 || len(b.machine.inputs) != 3 {
 		t.Errorf("answered %v after %d steps, want 4 after 3", got, len(b.machine.inputs))
+	}
+}
+
+// Who is choked again and again is looked at ever less often, and in the end as often
+// as maxBan allows; who was not for as long is known no longer.
+func TestBansGrow(t *testing.T) {
+	var c choked
+	now := kv.Time(1)
+	for _, span := range []kv.Time{1, 2, 4, 8, 16, 16} {
+		c.note(clientAddr)
+		if !c.has(now, clientAddr) || !c.has(now+span*MaxWait-1, clientAddr) {
+			t.Fatalf("not banned for %d times MaxWait", span)
+		}
+		c.note(clientAddr) // what was under way does not count again
+		if now += span * MaxWait; c.has(now, clientAddr) {
+			t.Fatalf("banned for more than %d times MaxWait", span)
+		}
+	}
+	if c.has(now+maxBan, clientAddr) || c.some.Load() {
+		t.Error("not forgotten")
+	}
+}
+
+// Strangers have so many messages in a millisecond, and so many at once, however much
+// time went by.
+func TestStrangersAreFew(t *testing.T) {
+	l := newLanes(nil)
+	for _, c := range []struct {
+		now  kv.Time
+		want int
+	}{{0, strangerBurst}, {kv.Millisecond, strangerRate}, {kv.Millisecond * 3 / 2, 0}, {2 * kv.Millisecond, strangerRate}, {kv.Second, strangerBurst}} {
+		l.stamp(c.now)
+		got := 0
+		for i := range 2 * strangerBurst {
+			if l.add(forged(i), []byte("x")) {
+				got++
+			}
+		}
+		if got != c.want {
+			t.Errorf("took %d of strangers at %d ns, want %d", got, c.now, c.want)
+		}
 	}
 }

@@ -113,11 +113,16 @@ func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb membe
 	return l
 }
 
-// arrive takes a message that was received into the inbox.
+// arrive takes a message that was received into the inbox, unless it is of a stranger
+// too many, or what it asks for could not be answered.
 func (l *loop) arrive(src netip.AddrPort, msg []byte) {
-	if !l.inbox.add(src, msg) {
-		l.notices.note(src, msg)
+	switch {
+	case l.pipeline.choked.has(l.watch.last, src) && marshal.IsRequest(msg):
+		l.inbox.crowded++
+	case l.inbox.add(src, msg):
+		return
 	}
+	l.notices.note(src, msg)
 }
 
 // run repeats the main loop until it is told to stop or may not go on.

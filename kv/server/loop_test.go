@@ -422,9 +422,9 @@ func TestMalformedMessagesAreCountedAndDropped(t *testing.T) {
 func TestWhatCannotBeSentCountsAsLost(t *testing.T) {
 	b := newBench(t)
 	b.must()
-	for _, err := range []error{udp.ErrBacklog, udp.ErrUnproven, udp.ErrTooLarge} {
+	for i, err := range []error{udp.ErrBacklog, udp.ErrUnproven, udp.ErrTooLarge} {
 		b.socket.refuse = err
-		b.socket.put(clientAddr, get(1))
+		b.socket.put(forged(i), get(1))
 		b.must()
 	}
 	c := &b.pipeline.sends

@@ -93,7 +93,7 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: id}, Msg: m}, true
 	}
 	packet := kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}
-	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {
+	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {
 		if header, ok := sheddable(m); ok {
 			l.stats.Shed++
 			l.out.refuse(packet, header, l.observer)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"ironkv/delegation"
@@ -184,11 +185,14 @@ func (a *attacker) beginFragments() {
 }
 
 // flood makes the attacks in turns until ctx ends, against target, which may be a
-// black hole instead of the host. It returns how many there were.
+// black hole instead of the host. It returns how many there were. After each it lets
+// others run: the honest are of the same process, and would else wait some 10 ms for
+// its scheduler, whatever the host does.
 func (a *attacker) flood(ctx context.Context, target netip.AddrPort, kinds []attack) (n int) {
 	a.target = target
 	for ; ctx.Err() == nil; n++ {
 		kinds[n%len(kinds)].step(a)
+		runtime.Gosched()
 	}
 	return n
 }

@@ -89,8 +89,18 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "overload-not-shed", file: "kv/server/receive.go",
-		before: "if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes || l.pipeline.choked.has(now, a.src) {", after: "if false {",
+		before: "if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {", after: "if false {",
 		breaks: "what waited for too long is refused",
+	},
+	{
+		name: "strangers-unbounded", file: "kv/server/lanes.go",
+		before: "		if l.strangers == 0 {\n", after: "		if false {\n",
+		breaks: "strangers have a small share of a host's time", by: "./kv/server:TestStrangersAreFew",
+	},
+	{
+		name: "choked-are-read-for", file: "kv/server/loop.go",
+		before: "case l.pipeline.choked.has(l.watch.last, src) && marshal.IsRequest(msg):", after: "case false:",
+		breaks: "nothing is read for whom too much is queued for", by: "./kv/server:TestNothingIsReadForTheChoked",
 	},
 	{
 		name: "notices-unbounded", file: "kv/server/notices.go",
