@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"iter"
 	"net/netip"
 
 	"ironkv/delegation"
@@ -26,7 +27,8 @@ const (
 	// lanePlaces is how many places sources are counted in, a power of two. Sources
 	// that share one share their part (P. McKenney, Stochastic Fairness Queueing, 1990).
 	lanePlaces = 1 << 12
-	// maxProven bounds the addresses that are remembered as clients'.
+	// maxProven bounds the addresses that are remembered as clients', or twice those that
+	// have sessions, if that is more.
 	maxProven = 2 * kv.DefaultSessions
 )
 
@@ -40,19 +42,33 @@ type lanes struct {
 	seed          uint64
 	hosts         map[netip.AddrPort]delegation.HostID
 	proven        map[netip.AddrPort]struct{}
+	sessions      iter.Seq[netip.AddrPort] // the addresses that have sessions now
+	kept          int                      // how many these were when they were last looked at
+	latest        netip.AddrPort           // what is known of whom the latest message was from
+	latestHost    bool
+	latestProven  bool
 	strangers     int     // how many messages of strangers may come in now
 	now           kv.Time // of the last stamp
 	crowded       uint64  // dropped since the start, as too much came
 }
 
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
-	return lanes{hosts: hosts, proven: map[netip.AddrPort]struct{}{}, strangers: strangerBurst, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
+	return lanes{
+		hosts: hosts, proven: map[netip.AddrPort]struct{}{}, sessions: func(func(netip.AddrPort) bool) {},
+		strangers: strangerBurst, seed: maphash.Bytes(maphash.MakeSeed(), nil),
+	}
 }
 
-// prove notes that an address has opened a session.
+// prove notes that an address has opened a session. What is remembered of those whose
+// sessions have ended is forgotten when it has become too much.
 func (l *lanes) prove(src netip.AddrPort) {
-	if len(l.proven) >= maxProven {
-		clear(l.proven) // they count as unproven until they open another: they wait longer in a flood
+	l.latest = netip.AddrPort{}
+	if len(l.proven) >= max(maxProven, 2*l.kept) {
+		clear(l.proven)
+		for client := range l.sessions {
+			l.proven[client] = struct{}{}
+		}
+		l.kept = len(l.proven)
 	}
 	l.proven[src] = struct{}{}
 }
@@ -84,11 +100,12 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 
 // stranger reports whether src has proven nothing, or asks for a session.
 func (l *lanes) stranger(src netip.AddrPort, msg []byte) bool {
-	if _, host := l.hosts[src]; host {
-		return false
+	if src != l.latest {
+		l.latest = src
+		_, l.latestHost = l.hosts[src]
+		_, l.latestProven = l.proven[src]
 	}
-	_, proven := l.proven[src]
-	return !proven || marshal.OpensSession(msg)
+	return !l.latestHost && (!l.latestProven || marshal.OpensSession(msg))
 }
 
 // place is where a source's messages are counted while they wait.

@@ -165,3 +165,20 @@ func TestStrangersAreFew(t *testing.T) {
 		}
 	}
 }
+
+// However many clients came and went, those who have sessions are no strangers, and the
+// others are not remembered for ever.
+func TestWhoHasASessionStaysKnown(t *testing.T) {
+	l := newLanes(nil)
+	l.sessions = func(yield func(netip.AddrPort) bool) { yield(clientAddr) }
+	l.prove(clientAddr)
+	for i := range maxProven + 10 {
+		l.prove(forged(i))
+		if l.stranger(clientAddr, nil) {
+			t.Fatalf("a stranger after %d others", i)
+		}
+	}
+	if len(l.proven) > maxProven || !l.stranger(forged(0), nil) || l.stranger(forged(maxProven+9), nil) {
+		t.Errorf("%d are remembered", len(l.proven))
+	}
+}

@@ -169,6 +169,13 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 		l.pipeline.welcome(v.Client)
 		l.inbox.prove(v.Client)
 	}
+	l.inbox.sessions = func(yield func(netip.AddrPort) bool) {
+		for _, v := range host.State().Sessions {
+			if !yield(v.Client) {
+				return
+			}
+		}
+	}
 	if fresh {
 		if err := commitNow(cfg.Store, host.Counters()); err != nil {
 			return nil, fmt.Errorf("commit the first records: %w", err)

@@ -39,7 +39,7 @@ var clientMutants = []mutant{
 	},
 	{
 		name: "client-repeats-under-new-number", file: "kv/client/engine.go",
-		before: "	if o.sent >= detourAfter", after: "	if o.kind.numbered() {\n		o.session.closeNumber(o.number)\n		e.number(now, o)\n		return\n	}\n	if o.sent >= detourAfter",
+		before: "	if o.sent >= detourAfter", after: "	if o.kind.numbered() {\n		o.session.closeNumber(o)\n		e.number(now, o)\n		return\n	}\n	if o.sent >= detourAfter",
 		breaks: "an unanswered write is repeated under its own number",
 	},
 	{
