@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 
+	"ironkv/delegation"
 	"ironkv/kv"
 )
 
@@ -20,7 +21,8 @@ type inbox struct {
 // arrival is one message: buf[start:end] from src.
 type arrival struct {
 	src        netip.AddrPort
-	place      uint16 // where lanes counts it
+	host       delegation.HostID // whose address src is, or 0
+	place      uint16            // where lanes counts it
 	start, end int
 	at         kv.Time
 }
@@ -28,11 +30,12 @@ type arrival struct {
 // idleBytes is how much memory, in bytes, an empty buffer keeps for the next use.
 const idleBytes = 4 << 20
 
-// add copies a message in.
-func (b *inbox) add(src netip.AddrPort, msg []byte, place uint16) {
-	start := len(b.buf)
+// add copies a message in, and notes in a where it is.
+func (b *inbox) add(a arrival, msg []byte) {
+	a.start = len(b.buf)
 	b.buf = append(b.buf, msg...)
-	b.list = append(b.list, arrival{src: src, place: place, start: start, end: len(b.buf)})
+	a.end = len(b.buf)
+	b.list = append(b.list, a)
 }
 
 // stamp gives everything added since the last stamp its time of arrival.

@@ -25,7 +25,7 @@ func TestInboxIsAQueue(t *testing.T) {
 			switch rng.IntN(5) {
 			case 0, 1:
 				for range rng.IntN(4) {
-					box.add(clientAddr, message(next), 0)
+					box.add(arrival{src: clientAddr}, message(next))
 					next++
 					model = append(model, now+1)
 				}
@@ -61,7 +61,7 @@ func TestInboxIsAQueue(t *testing.T) {
 // An inbox that was full once does not keep the memory.
 func TestInboxGivesMemoryBack(t *testing.T) {
 	var box inbox
-	box.add(clientAddr, make([]byte, 2*idleBytes), 0)
+	box.add(arrival{src: clientAddr}, make([]byte, 2*idleBytes))
 	box.stamp(1)
 	if _, msg, ok := box.take(); !ok || len(msg) != 2*idleBytes {
 		t.Fatal("the message is not there")

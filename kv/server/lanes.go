@@ -44,12 +44,17 @@ type lanes struct {
 	proven        map[netip.AddrPort]struct{}
 	sessions      iter.Seq[netip.AddrPort] // the addresses that have sessions now
 	kept          int                      // how many these were when they were last looked at
-	latest        netip.AddrPort           // what is known of whom the latest message was from
-	latestHost    bool
-	latestProven  bool
+	latest        source
 	strangers     int     // how many messages of strangers may come in now
 	now           kv.Time // of the last stamp
 	crowded       uint64  // dropped since the start, as too much came
+}
+
+// A source is whom messages are from.
+type source struct {
+	addr   netip.AddrPort
+	host   delegation.HostID // 0: a client, or a stranger
+	proven bool              // a session was opened there
 }
 
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
@@ -62,7 +67,7 @@ func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
 // prove notes that an address has opened a session. What is remembered of those whose
 // sessions have ended is forgotten when it has become too much.
 func (l *lanes) prove(src netip.AddrPort) {
-	l.latest = netip.AddrPort{}
+	l.latest = source{}
 	if len(l.proven) >= max(maxProven, 2*l.kept) {
 		clear(l.proven)
 		for client := range l.sessions {
@@ -82,30 +87,34 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 		}
 		l.strangers--
 	}
-	place := l.place(src)
-	if l.waiting[place] >= laneShare {
-		if _, host := l.hosts[src]; !host {
-			if l.behind.len() >= maxBehind {
-				l.crowded++
-				return false
-			}
-			l.behind.add(src, msg, 0)
-			return true
+	a := arrival{src: src, host: l.who(src).host, place: l.place(src)}
+	if l.waiting[a.place] >= laneShare && a.host == 0 {
+		if l.behind.len() >= maxBehind {
+			l.crowded++
+			return false
 		}
+		l.behind.add(a, msg)
+		return true
 	}
-	l.waiting[place]++
-	l.front.add(src, msg, place)
+	l.waiting[a.place]++
+	l.front.add(a, msg)
 	return true
 }
 
 // stranger reports whether src has proven nothing, or asks for a session.
 func (l *lanes) stranger(src netip.AddrPort, msg []byte) bool {
-	if src != l.latest {
-		l.latest = src
-		_, l.latestHost = l.hosts[src]
-		_, l.latestProven = l.proven[src]
+	s := l.who(src)
+	return s.host == 0 && (!s.proven || marshal.OpensSession(msg))
+}
+
+// who returns what is known of src. Of the latest it is at hand, as messages of one
+// source come one after the other.
+func (l *lanes) who(src netip.AddrPort) *source {
+	if src != l.latest.addr {
+		_, proven := l.proven[src]
+		l.latest = source{src, l.hosts[src], proven}
 	}
-	return !l.latestHost && (!l.latestProven || marshal.OpensSession(msg))
+	return &l.latest
 }
 
 // place is where a source's messages are counted while they wait.

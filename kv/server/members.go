@@ -18,9 +18,6 @@ import (
 type members struct {
 	ids       map[netip.AddrPort]delegation.HostID
 	addresses map[delegation.HostID]netip.AddrPort
-	// stranger is the latest address asked for that is no host's: messages of one
-	// client come one after the other.
-	stranger netip.AddrPort
 }
 
 // newMembers resolves the members' addresses. It fails with kv.ErrConfig.
@@ -38,18 +35,6 @@ func newMembers(list []marshal.Member) (members, error) {
 		m.addresses[member.ID] = addr
 	}
 	return m, nil
-}
-
-// idOf returns the host at addr, or 0.
-func (m *members) idOf(addr netip.AddrPort) delegation.HostID {
-	if addr == m.stranger {
-		return 0
-	}
-	id := m.ids[addr]
-	if id == 0 {
-		m.stranger = addr
-	}
-	return id
 }
 
 // addressOf returns where host id is. The machine names no host that is not a

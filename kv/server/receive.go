@@ -89,8 +89,8 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 		return kv.Packet{}, false
 	}
 	self := kv.Endpoint{Host: l.me}
-	if id := l.members.idOf(a.src); id != 0 {
-		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: id}, Msg: m}, true
+	if a.host != 0 {
+		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: a.host}, Msg: m}, true
 	}
 	packet := kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}
 	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {

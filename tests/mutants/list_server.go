@@ -84,7 +84,7 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "address-proves-nothing", file: "kv/server/receive.go",
-		before: "	if id := l.members.idOf(a.src); id != 0 {\n", after: "	if id := l.members.idOf(a.src); id != 0 && id != l.me+1 {\n",
+		before: "	if a.host != 0 {\n", after: "	if a.host != 0 && a.host != l.me+1 {\n",
 		breaks: "a host is known by its address",
 	},
 	{
