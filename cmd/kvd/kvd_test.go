@@ -20,6 +20,7 @@ import (
 	"ironkv/delegation"
 	"ironkv/ghost"
 	"ironkv/kv/client"
+	"ironkv/tests/daemon"
 )
 
 // binary is kvd, built once.
@@ -126,18 +127,16 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// ports returns free loopback addresses. They may be taken by somebody else
-// before they are used, which nobody does here.
+// ports returns free loopback addresses.
 func ports(t *testing.T, n int) []string {
 	t.Helper()
 	var list []string
 	for range n {
-		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		a, err := daemon.Address()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = c.Close() }()
-		list = append(list, c.LocalAddr().String())
+		list = append(list, a.String())
 	}
 	return list
 }

@@ -6,11 +6,10 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"os"
-	"slices"
 	"sync"
 	"time"
 
+	"ironkv/tests/daemon"
 	"ironkv/udp"
 )
 
@@ -63,7 +62,7 @@ type nat struct {
 	host   int
 }
 
-// newRelay opens the sockets of n hosts. The hosts' own addresses are free ports.
+// newRelay opens the sockets of n hosts.
 func newRelay(n int, seed uint64) (*relay, error) {
 	r := &relay{start: time.Now(), links: map[wire]*link{}, nats: map[nat]*standIn{}}
 	for range n {
@@ -72,7 +71,7 @@ func newRelay(n int, seed uint64) (*relay, error) {
 			return nil, errors.Join(err, r.close())
 		}
 		r.socks = append(r.socks, sock)
-		own, err := ownPort(r.real)
+		own, err := daemon.Address()
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
@@ -90,25 +89,6 @@ func newRelay(n int, seed uint64) (*relay, error) {
 		r.group.Go(func() { r.receive(r.socks[i], func(src netip.AddrPort, b []byte) { r.arrived(i+1, src, b) }) })
 	}
 	return r, nil
-}
-
-// ownPort returns an address for a host. While the host is down nobody else may
-// be given its port: it is none of those that the system gives away. Runs at the
-// same time begin at different ones.
-func ownPort(taken []netip.AddrPort) (netip.AddrPort, error) {
-	const first, count, step = 11_000, 20_000, 97
-	for i := range count {
-		sock, err := relaySocket(first + (os.Getpid()*step+i)%count)
-		if err != nil {
-			continue
-		}
-		addr := addressOf(sock)
-		_ = sock.Close()
-		if !slices.Contains(taken, addr) {
-			return addr, nil
-		}
-	}
-	return netip.AddrPort{}, fmt.Errorf("no free port from %d to %d", first, first+count)
 }
 
 func relaySocket(port int) (*net.UDPConn, error) {

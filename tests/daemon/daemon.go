@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,11 +55,11 @@ func (l *log) String() string {
 func Start(ctx context.Context, kvd, dir string, n int, args ...string) (*Hosts, error) {
 	h := &Hosts{ctx: ctx, kvd: kvd, dir: dir, args: args, process: make([]*exec.Cmd, n)}
 	for range n {
-		a, err := freeAddress()
+		a, err := Address()
 		if err != nil {
 			return nil, err
 		}
-		h.address = append(h.address, a)
+		h.address = append(h.address, a.String())
 		h.log = append(h.log, &log{})
 	}
 	for i := range n {
@@ -78,16 +77,6 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("build kvd: %w\n%s", err, out)
 	}
 	return kvd, nil
-}
-
-// freeAddress returns a loopback address that was free a moment ago.
-func freeAddress() (string, error) {
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	return conn.LocalAddr().String(), nil
 }
 
 // Start starts the process of host i, which must not run.
