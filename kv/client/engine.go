@@ -164,8 +164,11 @@ func (e *engine) transmit(now time.Duration, o *op) {
 		o.first = now
 	}
 	wait := o.host.rtt.repeatAfter(o.sent)
-	if len(o.value) > bulkBytes {
+	switch {
+	case len(o.value) > bulkBytes:
 		wait = max(wait, bulkRepeat)
+	case o.host.flight.answer(o) >= bulkAnswerBytes:
+		wait = max(wait, bulkAnswerRepeat)
 	}
 	if h := o.host; h.overloads > 0 && now-h.overloaded < maxRepeat {
 		wait = max(wait, e.backoff(h.overloads))

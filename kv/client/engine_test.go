@@ -418,6 +418,22 @@ func TestBulkIsRepeatedRarely(t *testing.T) {
 	next[*marshal.SetRequest](w, 1)
 }
 
+// TestBulkAnswersAreAwaited: what brings answers that travel as fragments, which udp
+// repeats, is not asked for twice soon, or all that is under way would wait for copies.
+func TestBulkAnswersAreAwaited(t *testing.T) {
+	w := newWorld(t, 1)
+	w.get("a")
+	w.open(1)
+	m := next[*marshal.GetRequest](w, 1)
+	w.hear(1, &marshal.GetReply{RequestHeader: m.RequestHeader, Found: true, Value: make([]byte, 8*bulkAnswerBytes)})
+	w.get("a")
+	next[*marshal.GetRequest](w, 1)
+	w.pass(bulkAnswerRepeat - tickInterval)
+	w.quiet()
+	w.pass(2 * tickInterval)
+	next[*marshal.GetRequest](w, 1)
+}
+
 // TestSilentHost: a read asks around; a write that was sent does not.
 func TestSilentHost(t *testing.T) {
 	w := newWorld(t, 3)

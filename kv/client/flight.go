@@ -45,15 +45,19 @@ func newFlight(most int) flight {
 
 // cost is what o counts.
 func (f *flight) cost(o *op) int {
-	n := envelope + len(o.key) + len(o.value)
+	return min(envelope+len(o.key)+len(o.value)+f.answer(o), flyingShare)
+}
+
+// answer is how long o's answer is likely to be, beyond its envelope.
+func (f *flight) answer(o *op) int {
 	switch o.kind {
 	case opGet:
-		n += f.getReply
+		return f.getReply
 	case opScan:
-		n += f.scanReply
+		return f.scanReply
 	case opSet, opShard, opOrder, opMoves, opStatus, opAudit, opDial:
 	}
-	return min(n, flyingShare)
+	return 0
 }
 
 // smooth learns from the length of a reply.

@@ -1,6 +1,10 @@
 package client
 
-import "time"
+import (
+	"time"
+
+	"ironkv/udp"
+)
 
 // Times after which a request is sent again.
 const (
@@ -16,6 +20,11 @@ const (
 	// repeats by itself; bulkRepeat is then the least time before it is sent again.
 	bulkBytes  = 32 << 10
 	bulkRepeat = 2 * time.Second
+	// bulkAnswerBytes is the size from which an answer does on every path, and
+	// bulkAnswerRepeat the least time before it is asked for again where one of that
+	// size is likely: it would come twice, and all that is under way would wait for it.
+	bulkAnswerBytes  = udp.MaxDatagram
+	bulkAnswerRepeat = 500 * time.Millisecond
 )
 
 // rtt estimates when an answer is overdue, by RFC 6298: a smoothed round trip
