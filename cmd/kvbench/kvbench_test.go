@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -302,5 +303,32 @@ func TestParsing(t *testing.T) {
 		if len(tail.String()) != logBytes {
 			t.Errorf("a log of %d bytes is kept", len(tail.String()))
 		}
+	}
+}
+
+// Servers get ports that differ, that nobody listens at, and that no socket is given
+// which asks for none.
+func TestFreePorts(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		first, err1 := freePorts(network, 3)
+		second, err2 := freePorts(network, 2)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		seen := map[int]bool{}
+		for _, port := range append(first, second...) {
+			if seen[port] || port < firstPort || port >= firstPort+ports {
+				t.Errorf("%s: ports %v and %v", network, first, second)
+			}
+			seen[port] = true
+		}
+	}
+	held, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Close() }()
+	if free("udp", held.LocalAddr().String()) {
+		t.Error("a port that is held passes for free")
 	}
 }

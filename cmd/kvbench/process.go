@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -137,34 +139,45 @@ func (t *tail) String() string {
 	return string(t.text)
 }
 
+// The ports of servers: below those that systems give to sockets that ask for none,
+// also with the 10,000 more that Redis adds for its cluster's bus.
+const (
+	firstPort = 11_000
+	ports     = 10_000
+	// portsApart is how far apart processes begin that run at the same time.
+	portsApart = 97
+)
+
+// lastPort is how many ports were tried.
+var lastPort atomic.Uint32
+
 // freePorts finds ports of the loopback address that are free for network ("udp" or
-// "tcp") at this moment; all are held until all are found, so they differ.
+// "tcp"), each time others. Nobody who asks for no port in particular is ever given
+// them, before the servers are started or between two of their lives.
 func freePorts(network string, n int) ([]int, error) {
-	var ports []int
-	var held []interface{ Close() error }
-	defer func() {
-		for _, h := range held {
-			_ = h.Close()
+	var found []int
+	for range ports {
+		if len(found) == n {
+			return found, nil
 		}
-	}()
-	for range n {
-		if network == "udp" {
-			c, err := net.ListenPacket("udp", "127.0.0.1:0")
-			if err != nil {
-				return nil, err
-			}
-			held = append(held, c)
-			ports = append(ports, c.LocalAddr().(*net.UDPAddr).Port)
-			continue
+		port := firstPort + int((uint32(os.Getpid())*portsApart+lastPort.Add(1))%ports)
+		if free(network, fmt.Sprintf("127.0.0.1:%d", port)) {
+			found = append(found, port)
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		held = append(held, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("no %d free ports of %s from %d to %d", n, network, firstPort, firstPort+ports)
+}
+
+// free reports whether nobody listens at addr.
+func free(network, addr string) bool {
+	var held io.Closer
+	var err error
+	if network == "udp" {
+		held, err = net.ListenPacket(network, addr)
+	} else {
+		held, err = net.Listen(network, addr)
+	}
+	return err == nil && held.Close() == nil
 }
 
 // findBinary looks for a program: where it was said to be, beside this program, on
