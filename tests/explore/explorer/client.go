@@ -16,7 +16,7 @@ type client struct {
 	client *world.Client
 	index  int // of its script
 	begun  int
-	key    hash
+	id     uint32
 
 	lock  sync.Mutex
 	steps map[*packet]*reaction // nil packet: it gives up
@@ -46,14 +46,16 @@ func (g *graph) client(c *world.Client, index, begun int, sent []kv.Packet) *rea
 		sent = append(sent, packets...)
 	}
 	b := binary.AppendUvarint(nil, uint64(begun))
-	n := &client{client: c, index: index, begun: begun, key: hashOf(c.Encode(b))}
+	n, key := &client{client: c, index: index, begun: begun}, hashOf(c.Encode(b))
 	r := &reaction{sent: g.packetsOf(sent)}
 	g.lock.Lock()
 	defer g.lock.Unlock()
-	if old := g.clients[n.key]; old != nil {
+	if old := g.clients[key]; old != nil {
 		n = old
+	} else {
+		n.id = uint32(len(g.clients))
+		g.clients[key] = n
 	}
-	g.clients[n.key] = n
 	r.next = n
 	return r
 }

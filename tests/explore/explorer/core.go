@@ -1,6 +1,7 @@
 package explorer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -9,7 +10,7 @@ import (
 
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
-	"ironkv/ghost/protocol"
+	"ironkv/ghost/spec"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
@@ -23,16 +24,18 @@ func hashOf(b []byte) hash {
 
 // A graph shares, between all states of a search, what they have in common, and
 // remembers what follows from what: a host in the same state does the same with
-// the same packet, whatever the other hosts are at; and the judge says the same of
-// it, whatever is on the network. Its values are kept by 128 bits of SHA-256 of
-// their canonical encodings.
+// the same packet, whatever the other hosts are at; the judge says the same of the
+// step in the same state of S, whatever the other hosts are at and is on the network;
+// and the invariants hold of the same hosts and S, or do not. Its values are kept by
+// 128 bits of SHA-256 of their canonical encodings.
 type graph struct {
 	scope Scope
 
 	lock     sync.Mutex
 	packets  map[hash]*packet
 	machines map[hash]*machine
-	cores    map[hash]*core
+	services map[hash]*service
+	cores    map[coreKey]*core
 	clients  map[hash]*client
 
 	steps    uint64          // that hosts took
@@ -48,15 +51,74 @@ type labels struct {
 	rooms              [3]string
 }
 
-// A core is a state of all hosts with what the judge makes of it. It never
-// changes, and there is one value for each.
+// A service is a state of S. It never changes, and there is one value for each.
+type service struct {
+	state spec.State
+	id    uint32
+}
+
+func (g *graph) service(s spec.State) *service {
+	key := hashOf(s.Encode(nil))
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if old := g.services[key]; old != nil {
+		return old
+	}
+	n := &service{s, uint32(len(g.services))}
+	g.services[key] = n
+	return n
+}
+
+// maxHosts is how many hosts a scope may have.
+const maxHosts = 4
+
+// A coreKey holds the ids of a core's machines, by place, and of its service.
+type coreKey [maxHosts + 1]uint32
+
+// A core is a state of all hosts with the state of S that they have come to. It
+// never changes, and there is one value for each.
 type core struct {
 	machines []*machine
-	checker  *ghost.Checker
-	key      hash
+	service  *service
+	id       uint32
+}
 
-	lock  sync.Mutex
-	moves map[move]*arrival
+// checker returns the judge of the core.
+func (c *core) checker() *ghost.Checker {
+	var parts []*ghost.Checker
+	for _, m := range c.machines {
+		parts = append(parts, m.part)
+	}
+	return ghost.Join(parts...).In(c.service.state)
+}
+
+// core returns the one value for these machines, but m in its place, and the state of
+// S. Where it is new, the invariants are checked in it.
+func (g *graph) core(machines []*machine, place int, m *machine, service *service) (*core, error) {
+	key := coreKey{maxHosts: service.id}
+	for i, o := range machines {
+		key[i] = o.id
+	}
+	key[place] = m.id
+	g.lock.Lock()
+	old := g.cores[key]
+	g.lock.Unlock()
+	if old != nil {
+		return old, nil
+	}
+	c := &core{machines: slices.Clone(machines), service: service}
+	c.machines[place] = m
+	if err := c.checker().Check(); err != nil {
+		return nil, err
+	}
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if old = g.cores[key]; old != nil {
+		return old, nil
+	}
+	c.id = uint32(len(g.cores))
+	g.cores[key] = c
+	return c, nil
 }
 
 // A move is what happens to which of the hosts.
@@ -65,104 +127,58 @@ type move struct {
 	event event
 }
 
-// An arrival is where a move leads to.
-type arrival struct {
-	core *core
-	sent []*packet
-	err  error // what the judge objects to
-}
-
-// core returns the one value for these machines and the history of S. Where it is
-// new, the invariants are checked in it. Where it is not, they were; then what P
-// makes of the host that moved has to be the same.
-func (g *graph) core(machines []*machine, checker *ghost.Checker, moved int) (*core, error) {
-	var b []byte
-	for _, m := range machines {
-		b = append(b, m.key[:]...)
-	}
-	b = checker.System().Service.Encode(b)
-	key := hashOf(b)
-	g.lock.Lock()
-	old := g.cores[key]
-	g.lock.Unlock()
-	if old != nil {
-		return old, differ(protocol.Differ(old.checker.System().Hosts[moved], checker.System().Hosts[moved]))
-	}
-	if err := machines[moved].read(func(h *kv.Host) error { return checker.Check(h) }); err != nil {
-		return nil, err
-	}
-	c := &core{machines: machines, checker: checker, key: key}
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	if old = g.cores[key]; old != nil {
-		return old, nil
-	}
-	g.cores[key] = c
-	return c, nil
-}
-
-// differ makes an error a violation of Refinement.
-func differ(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &judge.Violation{Name: "Refinement", Source: "ghost.Checker", Witness: err}
-}
-
-// follow returns where a move leads to; it is judged once.
-func (g *graph) follow(c *core, m move) *arrival {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if a := c.moves[m]; a != nil {
-		return a
-	}
-	if c.moves == nil {
-		c.moves = map[move]*arrival{}
-	}
-	a := g.judge(c, m)
-	c.moves[m] = a
-	return a
-}
-
-// judge takes the step and checks it: that it is steps of P and S, that the
-// invariants hold behind it, and that a crash there would lose nothing.
-func (g *graph) judge(c *core, m move) *arrival {
+// follow returns what the move makes of the host, with the state of S that it leads
+// to; the error is what the judge objects to.
+func (g *graph) follow(c *core, m move) (*outcome, *service, error) {
 	o := g.step(c.machines[m.place], m.event)
 	if o.crash != nil {
-		return &arrival{core: c, err: o.crash}
+		return o, nil, o.crash
 	}
-	a := &arrival{core: c, sent: o.sent}
-	checker := c.checker.Clone()
-	switch {
-	case m.event.kind == crash:
-		a.err = o.next.read(checker.Restart)
-	case o.out.Halt != nil:
-		a.err = fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
-	default:
-		a.err = o.next.read(func(h *kv.Host) error { return checker.Step(h, o.in, o.out) })
-		if a.err == nil && o.next.lost {
-			a.err = g.loses(o.next, checker)
-		}
+	if o.out.Halt != nil {
+		return o, nil, fmt.Errorf("host %d halts: %w", o.next.host.State().Host, o.out.Halt)
 	}
-	if a.err != nil {
-		return a
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	if s := o.judged[c.service]; s != nil {
+		return o, s, nil
 	}
-	machines := slices.Clone(c.machines)
-	machines[m.place] = o.next
-	if next, err := g.core(machines, checker, m.place); err != nil {
-		a.err = err
-	} else {
-		a.core = next
+	part := c.machines[m.place].part.In(c.service.state)
+	if err := g.judge(part, m.event, o); err != nil {
+		// All hosts together know by which invariant to call it.
+		return o, nil, cmp.Or(g.judge(c.checker(), m.event, o), err)
 	}
-	return a
+	if o.judged == nil {
+		o.judged = map[*service]*service{}
+	}
+	s := g.service(part.System().Service)
+	o.judged[c.service] = s
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if o.next.part == nil {
+		o.next.part = part
+	}
+	return o, s, nil
 }
 
-// loses returns what the judge makes of a crash that is no stutter.
-func (g *graph) loses(m *machine, checker *ghost.Checker) error {
-	m.lock.Lock()
-	after, _ := reborn(m.copy())
-	m.lock.Unlock()
-	return checker.Restart(after)
+// judge takes the step before the checker's eyes and checks it: that it is steps of P
+// and S, that P's view of the host is what it is in, and that a crash there would lose
+// nothing.
+func (g *graph) judge(checker *ghost.Checker, e event, o *outcome) error {
+	return o.next.read(func(h *kv.Host) error {
+		if e.kind == crash {
+			return checker.Restart(h)
+		}
+		if err := checker.Step(h, o.in, o.out); err != nil {
+			return err
+		}
+		if o.next.lost {
+			after, _ := reborn(o.next.copy())
+			if err := checker.Restart(after); err != nil {
+				return err
+			}
+		}
+		return checker.Compare(h)
+	})
 }
 
 // saw counts what a host did.

@@ -55,7 +55,7 @@ func explore(scope Scope) (*graph, Report, error) {
 	})
 	return g, Report{
 		Report: r, Stutters: g.stutters.Load(), Quiet: g.quiets.Load(), Cores: len(g.cores), Machines: len(g.machines),
-		Packets: len(g.packets), Steps: g.steps, Seen: g.seen, Actions: first.core.checker.Coverage(),
+		Packets: len(g.packets), Steps: g.steps, Seen: g.seen, Actions: first.core.checker().Coverage(),
 	}, err
 }
 
@@ -63,8 +63,11 @@ func explore(scope Scope) (*graph, Report, error) {
 // at each host and their first requests sent, the stored keys stored.
 func begin(scope Scope) (*graph, *state, error) {
 	g := &graph{
-		scope: scope, packets: map[hash]*packet{}, machines: map[hash]*machine{}, cores: map[hash]*core{},
-		clients: map[hash]*client{}, seen: judge.NewCoverage(doings()...),
+		scope: scope, packets: map[hash]*packet{}, machines: map[hash]*machine{}, services: map[hash]*service{},
+		cores: map[coreKey]*core{}, clients: map[hash]*client{}, seen: judge.NewCoverage(doings()...),
+	}
+	if scope.Hosts > maxHosts {
+		return nil, nil, fmt.Errorf("%s: a scope has %d hosts at most", scope.Name, maxHosts)
 	}
 	w := world.New(world.Config{
 		Hosts: scope.Hosts, Clients: len(scope.Clients), Met: true,
@@ -84,7 +87,9 @@ func begin(scope Scope) (*graph, *state, error) {
 	s := &state{crashes: scope.Crashes, givesUp: scope.GivesUp, waits: scope.Waits, rooms: scope.Rooms}
 	var machines []*machine
 	for i, n := range w.Nodes {
-		machines = append(machines, g.machine(n.Host, n.Store.(Store), 0))
+		m := g.machine(n.Host, n.Store.(Store), 0)
+		m.part = checker.Alone(n.ID)
+		machines = append(machines, m)
 		g.labels = append(g.labels, labels{
 			timer: fmt.Sprintf("host %d's timer fires", i+1),
 			wait:  fmt.Sprintf("host %d waits until its next deadline", i+1),
@@ -96,7 +101,7 @@ func begin(scope Scope) (*graph, *state, error) {
 			},
 		})
 	}
-	if s.core, err = g.core(machines, checker, 0); err != nil {
+	if s.core, err = g.core(machines, 0, machines[0], g.service(checker.System().Service)); err != nil {
 		return nil, nil, fmt.Errorf("%s, where it begins: %w", scope.Name, err)
 	}
 	for i, c := range w.Clients {

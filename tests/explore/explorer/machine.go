@@ -18,7 +18,10 @@ type machine struct {
 	store Store
 	now   kv.Time // its own clock
 	key   hash
+	id    uint32
 	lost  bool // a crash would lose something
+	// part is the judge of this host alone, once it has seen it in this state.
+	part *ghost.Checker
 
 	accounts []account // by place of the peer
 
@@ -51,6 +54,9 @@ type outcome struct {
 	out   *kv.Effects
 	sent  []*packet
 	crash error
+
+	lock   sync.Mutex
+	judged map[*service]*service // what S comes to, from where it was
 }
 
 // copy returns the machine's host and store, to go on with. The caller holds m.lock.
@@ -172,6 +178,7 @@ func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
 	if old = g.machines[n.key]; old != nil {
 		return old
 	}
+	n.id = uint32(len(g.machines))
 	g.machines[n.key] = n
 	return n
 }

@@ -24,30 +24,37 @@ type state struct {
 
 // encode appends what tells states of one search apart.
 func (s *state) encode(b []byte) []byte {
-	b = append(b, s.core.key[:]...)
+	b = binary.BigEndian.AppendUint32(b, s.core.id)
 	for _, c := range s.clients {
-		b = append(b, c.key[:]...)
+		b = binary.BigEndian.AppendUint32(b, c.id)
 	}
 	b = binary.BigEndian.AppendUint64(b, s.sum[0])
 	b = binary.BigEndian.AppendUint64(b, s.sum[1])
 	return append(b, byte(s.crashes), byte(s.givesUp), byte(s.waits), byte(s.rooms))
 }
 
+// fresh returns what p is on the network of s, and whether it is not there yet and of
+// any use; unless whole, only the latter are there.
+func (s *state) fresh(p *packet, whole bool) (*packet, bool) {
+	if !whole && p.Dst.Host != 0 {
+		p = s.core.machines[p.Dst.Host-1].spent(p)
+	}
+	return p, !slices.Contains(s.network, p) && (whole || !s.useless(p))
+}
+
 // send puts packets on the network; unless whole, only those of any use.
 func (s *state) send(sent []*packet, whole bool) error {
 	shared := true
 	for _, p := range sent {
-		if !whole && p.Dst.Host != 0 {
-			p = s.core.machines[p.Dst.Host-1].spent(p)
-		}
-		if slices.Contains(s.network, p) || (!whole && s.useless(p)) {
+		p, fresh := s.fresh(p, whole)
+		if !fresh {
 			continue
 		}
 		if err := s.uniqueSeqno(p); err != nil {
 			return err
 		}
 		if shared {
-			s.network, shared = slices.Clone(s.network), false
+			s.network, shared = append(make([]*packet, 0, len(s.network)+len(sent)), s.network...), false
 		}
 		s.network = append(s.network, p)
 		s.count(p, 1)
@@ -73,6 +80,9 @@ func (s *state) useless(p *packet) bool {
 
 // prune takes off the network what has become useless.
 func (s *state) prune() {
+	if !slices.ContainsFunc(s.network, s.useless) {
+		return
+	}
 	s.network = slices.Clone(s.network)
 	s.network = slices.DeleteFunc(s.network, func(p *packet) bool {
 		if !s.useless(p) {
@@ -162,21 +172,26 @@ func roomsOf(h *kv.Host) [3]uint64 {
 
 // host appends the transition that the move makes, if it changes anything.
 func (g *graph) host(out []transition, s *state, m move, kind, label string) []transition {
-	a := g.follow(s.core, m)
-	n := *s
-	n.core = a.core
-	err := a.err
-	if err == nil {
-		is, was := n.core.machines[m.place], s.core.machines[m.place]
-		if !g.scope.Whole && !slices.Equal(is.accounts, was.accounts) {
-			n.spend(m.place)
-		}
-		err = n.send(a.sent, g.scope.Whole)
+	o, service, err := g.follow(s.core, m)
+	if err != nil {
+		return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
 	}
-	if err == nil && n.core == s.core && n.sum == s.sum {
+	is, was := o.next, s.core.machines[m.place]
+	changes := is != was || service != s.core.service
+	if !changes && !slices.ContainsFunc(o.sent, func(p *packet) bool { _, fresh := s.fresh(p, g.scope.Whole); return fresh }) {
 		g.stutters.Add(1)
 		return out
 	}
+	n := *s
+	if changes {
+		if n.core, err = g.core(s.core.machines, m.place, is, service); err != nil {
+			return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
+		}
+	}
+	if !g.scope.Whole && !slices.Equal(is.accounts, was.accounts) {
+		n.spend(m.place)
+	}
+	err = n.send(o.sent, g.scope.Whole)
 	switch m.event.kind {
 	case crash:
 		n.crashes = less(n.crashes)
@@ -259,5 +274,5 @@ func (g *graph) quiet(s *state) error {
 				Witness: fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", i+1, c.begun, o.Number(), o.Host())}
 		}
 	}
-	return judge.Check([]ghost.Invariant{ghost.Liveness}, s.core.checker.System())
+	return judge.Check([]ghost.Invariant{ghost.Liveness}, s.core.checker().System())
 }

@@ -92,8 +92,8 @@ type (
 	hash [16]byte
 	// A visit remembers how a state was reached first.
 	visit struct {
-		parent int32 // index of the visit it was reached from; -1 for a first state
-		label  string
+		parent int32  // index of the visit it was reached from; -1 for a first state
+		label  uint32 // index of the label
 	}
 	node[S any] struct {
 		state S
@@ -104,11 +104,18 @@ type (
 		key        hash
 		check      error
 	}
+	// An expansion is what a state leads to; an end leads to none but itself.
+	expansion[S any] struct {
+		successors []successor[S]
+		end        bool
+	}
 	run[S any] struct {
-		space  Space[S]
-		seen   map[hash]struct{}
-		visits []visit
-		report Report
+		space   Space[S]
+		seen    map[hash]struct{}
+		visits  []visit
+		labels  []string
+		labeled map[string]uint32 // indices of labels
+		report  Report
 	}
 )
 
@@ -118,10 +125,10 @@ func Run[S any](space Space[S]) (Report, error) {
 	if space.MaxStates == 0 {
 		space.MaxStates = DefaultMaxStates
 	}
-	r := &run[S]{space: space, seen: map[hash]struct{}{}, report: Report{Kinds: map[string]int{}}}
+	r := &run[S]{space: space, seen: map[hash]struct{}{}, labeled: map[string]uint32{}, report: Report{Kinds: map[string]int{}}}
 	var level []node[S]
 	for _, s := range space.Init {
-		n, fresh, err := r.admit(r.judge(Transition[S]{Label: "start", Next: s}), -1)
+		n, fresh, err := r.admit(r.judge(Transition[S]{Label: "start", Next: s}, new([]byte)), -1)
 		if err != nil {
 			return r.report, err
 		}
@@ -142,70 +149,89 @@ func Run[S any](space Space[S]) (Report, error) {
 	return r.report, nil
 }
 
-// expand visits the successors of one level and returns the next.
-func (r *run[S]) expand(level []node[S]) ([]node[S], error) {
-	var next []node[S]
-	block := blockStates * max(1, r.space.Workers)
-	for start := 0; start < len(level); start += block {
-		nodes := level[start:min(start+block, len(level))]
-		for i, successors := range r.successors(nodes) {
-			from := r.keyOf(nodes[i].state)
-			end := true
-			for _, s := range successors {
-				r.report.Transitions++
-				r.report.Kinds[s.transition.Kind]++
-				end = end && s.key == from
-				n, fresh, err := r.admit(s, nodes[i].at)
-				if err != nil {
-					return nil, err
-				}
-				if fresh {
-					next = append(next, n)
-				}
-			}
-			if end {
-				r.report.Ends++
-			}
-			nodes[i].state = *new(S) // the level is read once; let the state go
+// expand visits the successors of one level and returns the next. While those of one
+// block of states are noted, those of the next block are found.
+func (r *run[S]) expand(level []node[S]) (next []node[S], err error) {
+	size := blockStates * max(1, r.space.Workers)
+	found := r.find(level[:min(size, len(level))])
+	for start := 0; start < len(level); start += size {
+		block, expansions := level[start:min(start+size, len(level))], found()
+		rest := level[start+len(block):]
+		found = r.find(rest[:min(size, len(rest))])
+		next, err = r.note(next, block, expansions)
+		if err != nil {
+			found() // nobody works on behind our back
+			return nil, err
 		}
 	}
 	return next, nil
 }
 
-// successors computes the transitions of all nodes, in parallel; the result's
-// order is that of the nodes.
-func (r *run[S]) successors(nodes []node[S]) [][]successor[S] {
-	out := make([][]successor[S], len(nodes))
-	work := func(first, stride int) {
-		for i := first; i < len(nodes); i += stride {
-			for _, t := range r.space.Next(nodes[i].state) {
-				out[i] = append(out[i], r.judge(t))
+// note admits what a block of states leads to, and appends what is new to next.
+func (r *run[S]) note(next, block []node[S], expansions []expansion[S]) ([]node[S], error) {
+	for i, e := range expansions {
+		for _, s := range e.successors {
+			r.report.Transitions++
+			r.report.Kinds[s.transition.Kind]++
+			n, fresh, err := r.admit(s, block[i].at)
+			if err != nil {
+				return nil, err
+			}
+			if fresh {
+				next = append(next, n)
 			}
 		}
+		if e.end {
+			r.report.Ends++
+		}
+		block[i].state = *new(S) // the level is read once; let the state go
 	}
-	if r.space.Workers < 2 {
-		work(0, 1)
-		return out
-	}
-	var group sync.WaitGroup
-	for w := range r.space.Workers {
-		group.Go(func() { work(w, r.space.Workers) })
-	}
-	group.Wait()
-	return out
+	return next, nil
 }
 
-func (r *run[S]) keyOf(s S) hash {
-	sum := sha256.Sum256(r.space.Key(nil, s))
+// find begins to find what the states of a block lead to, in parallel; the function
+// returned waits for the result, whose order is that of the block.
+func (r *run[S]) find(block []node[S]) func() []expansion[S] {
+	out := make([]expansion[S], len(block))
+	var group sync.WaitGroup
+	workers := max(1, r.space.Workers)
+	for w := range workers {
+		group.Go(func() {
+			var scratch []byte
+			for i := w; i < len(block); i += workers {
+				out[i] = r.expansion(block[i].state, &scratch)
+			}
+		})
+	}
+	return func() []expansion[S] {
+		group.Wait()
+		return out
+	}
+}
+
+func (r *run[S]) expansion(s S, scratch *[]byte) expansion[S] {
+	e, from := expansion[S]{end: true}, r.keyOf(s, scratch)
+	transitions := r.space.Next(s)
+	e.successors = make([]successor[S], 0, len(transitions))
+	for _, t := range transitions {
+		n := r.judge(t, scratch)
+		e.successors, e.end = append(e.successors, n), e.end && n.key == from
+	}
+	return e
+}
+
+func (r *run[S]) keyOf(s S, scratch *[]byte) hash {
+	*scratch = r.space.Key((*scratch)[:0], s)
+	sum := sha256.Sum256(*scratch)
 	return hash(sum[:len(hash{})])
 }
 
-func (r *run[S]) judge(t Transition[S]) successor[S] {
+func (r *run[S]) judge(t Transition[S], scratch *[]byte) successor[S] {
 	s := successor[S]{transition: t, check: t.Err}
 	if s.check != nil {
 		return s
 	}
-	s.key = r.keyOf(t.Next)
+	s.key = r.keyOf(t.Next, scratch)
 	if r.space.Check != nil {
 		s.check = r.space.Check(t.Next)
 	}
@@ -224,7 +250,12 @@ func (r *run[S]) admit(s successor[S], parent int32) (n node[S], fresh bool, err
 		return n, false, fmt.Errorf("%w: more than %d states; make the scope smaller or the bound larger", ErrIncomplete, r.space.MaxStates)
 	}
 	r.seen[s.key] = struct{}{}
-	r.visits = append(r.visits, visit{parent: parent, label: s.transition.Label})
+	label, known := r.labeled[s.transition.Label]
+	if !known {
+		label = uint32(len(r.labels))
+		r.labels, r.labeled[s.transition.Label] = append(r.labels, s.transition.Label), label
+	}
+	r.visits = append(r.visits, visit{parent, label})
 	r.report.States++
 	return node[S]{state: s.transition.Next, at: int32(len(r.visits) - 1)}, true, nil
 }
@@ -233,7 +264,7 @@ func (r *run[S]) admit(s successor[S], parent int32) (n node[S], fresh bool, err
 func (r *run[S]) trace(at int32) []string {
 	var labels []string
 	for ; at >= 0; at = r.visits[at].parent {
-		labels = append(labels, r.visits[at].label)
+		labels = append(labels, r.labels[r.visits[at].label])
 	}
 	slices.Reverse(labels)
 	return labels
