@@ -34,11 +34,13 @@ func protocolSpace(scope ProtocolScope) search.Space[protocol.System] {
 		Workers: scope.Workers, MaxStates: scope.MaxStates,
 		Next: func(s protocol.System) (out []search.Transition[protocol.System]) {
 			for _, t := range s.Next() {
-				label := "a client: " + t.Name
-				if t.Host != 0 {
-					label = fmt.Sprintf("host %d: %s %+v", t.Host, t.Name, t.Action)
+				tell := func() string {
+					if t.Host == 0 {
+						return "a client: " + t.Name
+					}
+					return fmt.Sprintf("host %d: %s %+v", t.Host, t.Name, t.Action)
 				}
-				out = append(out, search.Transition[protocol.System]{Kind: t.Name, Label: label, Next: t.System, Err: t.Err})
+				out = append(out, search.Transition[protocol.System]{Kind: t.Name, Tell: tell, Next: t.System, Err: t.Err})
 			}
 			return out
 		},

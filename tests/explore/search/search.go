@@ -16,11 +16,20 @@ var ErrIncomplete = errors.New("search incomplete")
 
 // A Transition leads to a next state.
 type Transition[S any] struct {
-	// Kind is the action's name, for the report; Label says all of it, for a trace.
+	// Kind is the action's name, for the report; Label says all of it, for a trace; or
+	// Tell does, which is asked only where the transition is one of a trace.
 	Kind, Label string
+	Tell        func() string
 	Next        S
 	// Err is set where taking the transition broke a rule: it is the violation.
 	Err error
+}
+
+func (t Transition[S]) label() string {
+	if t.Tell != nil {
+		return t.Tell()
+	}
+	return t.Label
 }
 
 // A Space is a system to be searched.
@@ -102,7 +111,6 @@ type (
 	successor[S any] struct {
 		transition Transition[S]
 		key        hash
-		check      error
 	}
 	// An expansion is what a state leads to; an end leads to none but itself.
 	expansion[S any] struct {
@@ -128,7 +136,7 @@ func Run[S any](space Space[S]) (Report, error) {
 	r := &run[S]{space: space, seen: map[hash]struct{}{}, labeled: map[string]uint32{}, report: Report{Kinds: map[string]int{}}}
 	var level []node[S]
 	for _, s := range space.Init {
-		n, fresh, err := r.admit(r.judge(Transition[S]{Label: "start", Next: s}, new([]byte)), -1)
+		n, fresh, err := r.admit(r.successor(Transition[S]{Label: "start", Next: s}, new([]byte)), -1)
 		if err != nil {
 			return r.report, err
 		}
@@ -137,6 +145,9 @@ func Run[S any](space Space[S]) (Report, error) {
 		}
 	}
 	for len(level) > 0 {
+		if err := r.check(level); err != nil {
+			return r.report, err
+		}
 		next, err := r.expand(level)
 		if err != nil {
 			return r.report, err
@@ -193,20 +204,42 @@ func (r *run[S]) note(next, block []node[S], expansions []expansion[S]) ([]node[
 // returned waits for the result, whose order is that of the block.
 func (r *run[S]) find(block []node[S]) func() []expansion[S] {
 	out := make([]expansion[S], len(block))
+	wait := r.inParallel(len(block), func(i int, scratch *[]byte) { out[i] = r.expansion(block[i].state, scratch) })
+	return func() []expansion[S] {
+		wait()
+		return out
+	}
+}
+
+// inParallel calls do for each number below n, in several goroutines each of which has
+// its own scratch; the function returned waits for them.
+func (r *run[S]) inParallel(n int, do func(i int, scratch *[]byte)) (wait func()) {
 	var group sync.WaitGroup
 	workers := max(1, r.space.Workers)
 	for w := range workers {
 		group.Go(func() {
 			var scratch []byte
-			for i := w; i < len(block); i += workers {
-				out[i] = r.expansion(block[i].state, &scratch)
+			for i := w; i < n; i += workers {
+				do(i, &scratch)
 			}
 		})
 	}
-	return func() []expansion[S] {
-		group.Wait()
-		return out
+	return group.Wait
+}
+
+// check checks all states of a level. All traces to them are equally long.
+func (r *run[S]) check(level []node[S]) error {
+	if r.space.Check == nil {
+		return nil
 	}
+	errs := make([]error, len(level))
+	r.inParallel(len(level), func(i int, _ *[]byte) { errs[i] = r.space.Check(level[i].state) })()
+	for i, err := range errs {
+		if err != nil {
+			return &Counterexample{Trace: r.trace(level[i].at), Err: err}
+		}
+	}
+	return nil
 }
 
 func (r *run[S]) expansion(s S, scratch *[]byte) expansion[S] {
@@ -214,7 +247,7 @@ func (r *run[S]) expansion(s S, scratch *[]byte) expansion[S] {
 	transitions := r.space.Next(s)
 	e.successors = make([]successor[S], 0, len(transitions))
 	for _, t := range transitions {
-		n := r.judge(t, scratch)
+		n := r.successor(t, scratch)
 		e.successors, e.end = append(e.successors, n), e.end && n.key == from
 	}
 	return e
@@ -226,22 +259,17 @@ func (r *run[S]) keyOf(s S, scratch *[]byte) hash {
 	return hash(sum[:len(hash{})])
 }
 
-func (r *run[S]) judge(t Transition[S], scratch *[]byte) successor[S] {
-	s := successor[S]{transition: t, check: t.Err}
-	if s.check != nil {
-		return s
+func (r *run[S]) successor(t Transition[S], scratch *[]byte) successor[S] {
+	if t.Err != nil {
+		return successor[S]{transition: t}
 	}
-	s.key = r.keyOf(t.Next, scratch)
-	if r.space.Check != nil {
-		s.check = r.space.Check(t.Next)
-	}
-	return s
+	return successor[S]{t, r.keyOf(t.Next, scratch)}
 }
 
 // admit notes a state that has not been seen before.
 func (r *run[S]) admit(s successor[S], parent int32) (n node[S], fresh bool, err error) {
-	if s.check != nil {
-		return n, false, &Counterexample{Trace: append(r.trace(parent), s.transition.Label), Err: s.check}
+	if err := s.transition.Err; err != nil {
+		return n, false, &Counterexample{Trace: append(r.trace(parent), s.transition.label()), Err: err}
 	}
 	if _, ok := r.seen[s.key]; ok {
 		return n, false, nil
@@ -250,10 +278,11 @@ func (r *run[S]) admit(s successor[S], parent int32) (n node[S], fresh bool, err
 		return n, false, fmt.Errorf("%w: more than %d states; make the scope smaller or the bound larger", ErrIncomplete, r.space.MaxStates)
 	}
 	r.seen[s.key] = struct{}{}
-	label, known := r.labeled[s.transition.Label]
+	text := s.transition.label()
+	label, known := r.labeled[text]
 	if !known {
 		label = uint32(len(r.labels))
-		r.labels, r.labeled[s.transition.Label] = append(r.labels, s.transition.Label), label
+		r.labels, r.labeled[text] = append(r.labels, text), label
 	}
 	r.visits = append(r.visits, visit{parent, label})
 	r.report.States++
