@@ -104,6 +104,9 @@ type concurrentHost struct {
 	mail    chan inFlight
 	outbox  chan *batch
 	batches []*batch
+	// Where leave is set, the first batch that sends anything closes stepped, and may
+	// leave when leave is closed.
+	stepped, leave chan struct{}
 }
 
 // A world is what the hosts run in: real goroutines and real time. Its log is the
@@ -195,8 +198,13 @@ func (w *world) serve(i int) {
 
 // send is the goroutine that lets host i's batches leave, in order.
 func (w *world) send(i int) {
-	step := 0
+	step, stepped, leave := 0, w.hosts[i].stepped, w.hosts[i].leave
 	for b := range w.hosts[i].outbox {
+		if leave != nil && len(b.sent) > 0 {
+			close(stepped)
+			<-leave
+			leave = nil
+		}
 		for _, f := range b.sent {
 			w.note(i, step, judge.Send, f.name)
 			if f.packet.Dst.Host == 0 {
@@ -224,15 +232,37 @@ func TestReductionOfARealRun(t *testing.T) {
 	for _, h := range c.hosts {
 		w.hosts = append(w.hosts, &concurrentHost{host: h, mail: make(chan inFlight, mailbox), outbox: make(chan *batch, outboxes)})
 	}
+	w.hosts[0].stepped, w.hosts[0].leave = make(chan struct{}), make(chan struct{})
 	for i := range w.hosts {
 		loops.Go(func() { w.serve(i) })
 		senders.Go(func() { w.send(i) })
 	}
+	tear(t, w)
 	concurrentTraffic(t, w)
 	close(w.stop)
 	loops.Wait()
 	senders.Wait()
 	replayAtomically(t, w)
+}
+
+// tear lets host 2 receive something between what host 1 receives and what it sends in
+// the same step: however the run is scheduled, it is not atomic.
+func tear(t *testing.T, w *world) {
+	me := kv.Endpoint{Client: newClientEndpoint(1)}
+	hello := func(id delegation.HostID) {
+		w.hosts[id-1].mail <- w.fly(kv.Packet{Src: me, Dst: kv.Endpoint{Host: id}, Msg: &marshal.Hello{}})
+	}
+	answered := func(id delegation.HostID) {
+		if p := <-w.client; p.Src.Host != id {
+			t.Errorf("host %d answers when host %d should", p.Src.Host, id)
+		}
+	}
+	hello(1)
+	<-w.hosts[0].stepped
+	hello(2)
+	answered(2)
+	close(w.hosts[0].leave)
+	answered(1)
 }
 
 // concurrentTraffic writes, orders a move, and reads until the move is done.
@@ -334,6 +364,9 @@ func replayAtomically(t *testing.T, w *world) {
 		if !bytes.Equal(h.host.Encode(nil), c.hosts[i].Encode(nil)) || !bytes.Equal(tableOf(h.host), tableOf(c.hosts[i])) {
 			t.Errorf("host %d: another state than in the run", i+1)
 		}
+	}
+	if exchanges == 0 {
+		t.Error("the run was atomic: nothing was commuted")
 	}
 	t.Logf("%d events, %d exchanges, %+v", len(atomic), exchanges, checker.Counts())
 }
