@@ -122,5 +122,10 @@ func run(list []sim.Options, s settings) int {
 	if s.shrink {
 		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s", sim.Shrink(r.Options).Story())
 	}
-	return map[sim.Kind]int{sim.Crash: exit.Crash, sim.Safety: exit.Safety, sim.Liveness: exit.Liveness}[r.Failure.Kind]
+	return codeOf(r.Failure.Kind)
+}
+
+// codeOf is what the program exits with for a failure of the kind.
+func codeOf(k sim.Kind) int {
+	return map[sim.Kind]int{sim.Crash: exit.Crash, sim.Safety: exit.Safety, sim.Liveness: exit.Liveness}[k]
 }
