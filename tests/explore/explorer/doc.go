@@ -24,7 +24,8 @@
 // # What makes it small
 //
 // What hosts do is computed once for each state of a host and each event, and
-// judged once for each state of all hosts; see [graph]. Where time stands still hosts
+// judged once for each state of S that it does it in, as the other hosts have no part in
+// it; the invariants are checked once for each state of all hosts. See [graph]. Where time stands still hosts
 // are one state that differ only in what time would bring to light
 // ([kv.Host.EncodeStill]); a test sees that they behave alike. Greetings and
 // acknowledgements whose numbers are behind their receiver are one packet for each kind
