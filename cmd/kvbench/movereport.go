@@ -52,10 +52,11 @@ func (r *moveReport) text(markdown bool) string {
 	fmt.Fprint(w, ".\n\n")
 	var rows, windows []table.Row
 	for _, m := range r.Results {
-		s := m.seconds()
+		s, cpu := m.seconds(), m.serverCPU()
 		rows = append(rows, table.Row{
 			m.System, m.Shape, m.Rate, fmt.Sprintf("%.3f (%.3f–%.3f)", s.Median, s.Min, s.Max),
-			fmt.Sprintf("%.0f", m.entriesPerSecond()), fmt.Sprintf("%.1f", m.megabytes()), m.memory(),
+			fmt.Sprintf("%.0f", m.entriesPerSecond()), fmt.Sprintf("%.1f", m.megabytes()),
+			fmt.Sprintf("%.2f (%.2f–%.2f)", cpu.Median, cpu.Min, cpu.Max), m.memory(),
 		})
 		if m.During == nil {
 			continue
@@ -73,7 +74,7 @@ func (r *moveReport) text(markdown bool) string {
 			})
 		}
 	}
-	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s", "resident MiB before, at most"}, rows)
+	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s", "servers' processor seconds", "resident MiB before, at most"}, rows)
 	fmt.Fprintln(w)
 	if len(windows) > 0 {
 		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "for", "operations/s", "of before", "p50", "p99", "p99.9", "max", "errors"}, windows)

@@ -51,10 +51,12 @@ func (r *moveResult) grew() float64 {
 	return float64(r.MostResident) / float64(r.Resident)
 }
 
-// A oneMove is one move; its times are seconds since the timeline's start.
+// A oneMove is one move; its times are seconds since the timeline's start. ServerCPU is
+// what all servers spent meanwhile, of the clients' load as well, in seconds of a processor.
 type oneMove struct {
-	Start   float64 `json:"start"`
-	Seconds float64 `json:"seconds"`
+	Start     float64 `json:"start"`
+	Seconds   float64 `json:"seconds"`
+	ServerCPU float64 `json:"server_cpu_seconds"`
 }
 
 // entriesPerSecond is the median move's speed.
@@ -68,6 +70,10 @@ func (r *moveResult) entriesPerSecond() float64 {
 
 func (r *moveResult) seconds() spread {
 	return spreadOf(r.Moves, func(m oneMove) float64 { return m.Seconds })
+}
+
+func (r *moveResult) serverCPU() spread {
+	return spreadOf(r.Moves, func(m oneMove) float64 { return m.ServerCPU })
 }
 
 // A mover moves the whole shard to the other side and waits until it is there.
@@ -184,12 +190,14 @@ func (m *moveRun) toAndFro(ctx context.Context) error {
 			}
 		}
 		m.enter(phaseDuring)
-		start := time.Now()
+		start, spent := time.Now(), m.servers.cpu()
 		if err := m.move(ctx, n); err != nil {
 			return err
 		}
 		took := time.Since(start)
-		r.Moves = append(r.Moves, oneMove{Start: start.Sub(m.line.start).Seconds(), Seconds: took.Seconds()})
+		r.Moves = append(r.Moves, oneMove{
+			Start: start.Sub(m.line.start).Seconds(), Seconds: took.Seconds(), ServerCPU: (m.servers.cpu() - spent).Seconds(),
+		})
 		if n+1 == m.flags.moves {
 			m.enter(phaseAfter)
 		}
