@@ -187,8 +187,11 @@ func (h *Host) pieceAt(j *job, limit int) (delegation.Range, []marshal.Entry, in
 	h.store.Ascend(r, func(e marshal.Entry) bool {
 		full := size+e.Size() > limit || len(entries) == marshal.MaxEntries
 		if full && len(entries) > 0 {
-			r.Until = delegation.At(e.Key)
+			r.Until = delegation.At(e.Key.Clone()) // it outlives the entry
 			return false
+		}
+		if entries == nil { // as many as there will be, if the others are like the first
+			entries = make([]marshal.Entry, 0, min(max(limit/e.Size(), 1), marshal.MaxEntries))
 		}
 		entries = append(entries, e)
 		size += e.Size()

@@ -5,8 +5,10 @@ import (
 	"ironkv/marshal"
 )
 
-// A Table holds entries, sorted by key. An entry that it returns stays valid, and
-// unchanged until its key is put again; those that it is given it copies.
+// A Table holds entries, sorted by key. An entry that it returns stays valid and
+// unchanged until its key is put again, or, where it is removed, until the commit after
+// that: one that is a delegate's, and was removed by the step that then called AddUnacked,
+// until the commit after DropUnacked. Those that it is given it copies.
 //
 // A Table that cannot read or write notes the error and answers anything: the
 // commit that follows fails with it, and nothing of the steps since leaves.

@@ -115,7 +115,7 @@ func TestCloneKeepsWhatIsEmpty(t *testing.T) {
 
 // A host's path for requests and answers takes no memory per message.
 func TestHotMessagesTakeNoMemory(t *testing.T) {
-	hot := map[kind]bool{kindGetRequest: true, kindSetRequest: true, kindGetReply: true, kindSetReply: true}
+	hot := map[kind]bool{kindGetRequest: true, kindSetRequest: true, kindGetReply: true, kindSetReply: true, kindSingle: true}
 	const runs = 100
 	for _, m := range append(typical(2), variants()...) {
 		b := Append(nil, m)

@@ -7,8 +7,8 @@ import (
 )
 
 // A Decoder reads messages without taking memory for those that a host or a
-// client meets most: [GetRequest], [SetRequest], [GetReply] and [SetReply], the
-// hot ones, live in the decoder itself. The zero Decoder is ready. It is for one
+// client meets most: [GetRequest], [SetRequest], [GetReply], [SetReply] and [Single],
+// the hot ones, live in the decoder itself. The zero Decoder is ready. It is for one
 // goroutine at a time, and must not be copied once it is used.
 type Decoder struct {
 	r reader
@@ -17,6 +17,8 @@ type Decoder struct {
 	setRequest SetRequest
 	getReply   GetReply
 	setReply   SetReply
+	single     Single
+	entries    []Entry // memory for those of single
 }
 
 // Decode reads the one message that b is. It fails with an error that is
@@ -47,10 +49,16 @@ func (d *Decoder) Decode(b []byte) (Message, error) {
 		m = &d.getReply
 	case kindSetReply:
 		m = &d.setReply
+	case kindSingle:
+		d.single.Delegate.Entries = d.entries
+		m = &d.single
 	default:
 		m = newMessage(k)
 	}
 	m.read(&d.r)
+	if d.single.Delegate.Entries != nil {
+		d.entries = d.single.Delegate.Entries
+	}
 	if err := d.r.end(kinds[k].name); err != nil {
 		return nil, err
 	}

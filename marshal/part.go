@@ -85,12 +85,18 @@ func (r *reader) move() MoveID {
 	return MoveID{Host: host, Number: r.uint("move.number")}
 }
 
-func (r *reader) entries() []Entry {
+// entries reads a list of entries, into the memory of another, of which all is lost, if
+// it is large enough.
+func (r *reader) entries(into []Entry) []Entry {
 	n := r.list("entries", entryElements, entryMinBytes, MaxEntries)
 	if n == 0 {
 		return nil
 	}
-	entries := make([]Entry, n)
+	entries := into[:0]
+	if cap(entries) < n {
+		entries = make([]Entry, n)
+	}
+	entries = entries[:n]
 	for i := range entries {
 		e := &entries[i]
 		e.Key = r.key("entry.key", MaxKeyBytes)

@@ -105,7 +105,7 @@ func (d *Delegate) write(b []byte) []byte {
 func (d *Delegate) read(r *reader) {
 	d.Range = r.keys()
 	d.Clock = r.version("clock")
-	d.Entries = r.entries()
+	d.Entries = r.entries(d.Entries)
 }
 
 func (m *Ack) write(b []byte) []byte {

@@ -83,7 +83,7 @@ func (m *ScanReply) read(r *reader) {
 	m.Covered = r.span()
 	m.Keys = r.uint("keys")
 	m.Bytes = r.uint("bytes")
-	m.Entries = r.entries()
+	m.Entries = r.entries(nil)
 }
 
 func (m *ScanReply) clone() Message {

@@ -117,7 +117,7 @@ func TestReplacedBytesNeverPanic(t *testing.T) {
 
 // A hot message's memory is used again: nothing of the one before may remain.
 func TestHotMessagesKeepNothingOfTheLast(t *testing.T) {
-	for _, k := range []kind{kindGetRequest, kindSetRequest, kindGetReply, kindSetReply} {
+	for _, k := range []kind{kindGetRequest, kindSetRequest, kindGetReply, kindSetReply, kindSingle} {
 		t.Run(kinds[k].name, func(t *testing.T) {
 			var d Decoder
 			g := newGenerator(uint64(k))

@@ -25,9 +25,9 @@ const (
 	slotBytes = 24
 )
 
-// A packed is an entry in one allocation: 8 bytes in a page, 8 in the index and 16 in
-// the allocation are all that it costs beyond its key and value (and what pages,
-// buckets and the allocator's size classes leave empty).
+// A packed is an entry in one allocation, or in one slot of an [arena]: 8 bytes in a
+// page, 8 in the index and 16 in the allocation are all that it costs beyond its key and
+// value (and what pages, buckets and the allocator's size classes leave empty).
 //
 // Invariant: it points to keyAt+keyLen+valueLen+slack bytes, all of the allocation,
 // of which all before the value's length, the key's length and the key never change.
@@ -38,7 +38,11 @@ type packed struct{ data *byte }
 func pack(e marshal.Entry) packed {
 	// append, unlike make, tells how much the allocator gave.
 	data := append([]byte(nil), make([]byte, keyAt+len(e.Key)+len(e.Value))...)
-	data = data[:cap(data)]
+	return lay(data[:cap(data)], e)
+}
+
+// lay copies e into data, which is all for it.
+func lay(data []byte, e marshal.Entry) packed {
 	p := packed{unsafe.SliceData(data)}
 	binary.LittleEndian.PutUint16(data[keyLenAt:], uint16(len(e.Key)))
 	copy(data[keyAt:], e.Key)

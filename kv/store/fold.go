@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/google/btree"
 
@@ -144,12 +145,20 @@ func (m *Memory) AddUnacked(to delegation.HostID, seqno uint64, d *marshal.Deleg
 	if m.opts.Records {
 		m.set(record{kind: unackedRecord, number: uint64(to), place: seqno, value: cloneDelegate(d)})
 	}
+	if len(m.gone) > 0 {
+		m.flying[flight{to, seqno}] = slices.Clone(m.gone)
+		m.gone = m.gone[:0]
+	}
 }
 
 // DropUnacked forgets the delegates numbered from first to last.
 func (m *Memory) DropUnacked(to delegation.HostID, first, last uint64) {
 	m.unset(record{kind: unackedRecord, number: uint64(to), place: first},
 		record{kind: unackedRecord, number: uint64(to), place: last + 1})
+	for n := first; n <= last && len(m.flying) > 0; n++ {
+		m.gone = append(m.gone, m.flying[flight{to, n}]...)
+		delete(m.flying, flight{to, n})
+	}
 }
 
 // OpenSession keeps a session.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"hash/maphash"
+	"unsafe"
 
 	"ironkv/delegation"
 )
@@ -44,8 +45,16 @@ type bucket struct {
 	// next are the bits of the hashes from nextShift(depth) on: by them the bucket is
 	// split, as a rule, without a look at its entries.
 	next  [bucketSlots]uint8
-	slots [bucketSlots]packed
+	slots [bucketSlots]ref
 }
+
+// A ref is the address of an entry that the table has: the collector, which finds it
+// there, need not look through the index, which is as large.
+type ref uintptr
+
+func refTo(p packed) ref { return ref(unsafe.Pointer(p.data)) }
+
+func (r ref) packed() packed { return *(*packed)(unsafe.Pointer(&r)) }
 
 // nextShift is where those 8 bits of a hash lie, as a shift to the right, that a bucket
 // of that depth keeps: the bit by which it would be split is among them. They are others
@@ -59,14 +68,14 @@ func (x *index) hash(key delegation.Key) uint64 { return maphash.String(x.seed, 
 func (x *index) bucket(hash uint64) *bucket { return x.dir[hash>>(64-x.depth)] }
 
 // find returns the slot of key, or nil; it is good until the index is changed.
-func (x *index) find(hash uint64, key delegation.Key) *packed {
+func (x *index) find(hash uint64, key delegation.Key) *ref {
 	b := x.bucket(hash)
 	for i := 0; ; i++ {
 		next := bytes.IndexByte(b.tags[i:b.n], uint8(hash))
 		if next < 0 {
 			return nil
 		}
-		if i += next; b.slots[i].key() == string(key) {
+		if i += next; b.slots[i].packed().key() == string(key) {
 			return &b.slots[i]
 		}
 	}
@@ -87,11 +96,11 @@ func (x *index) insert(hash uint64, p packed) bool {
 }
 
 func (b *bucket) add(hash uint64, p packed) {
-	b.append(uint8(hash), uint8(hash>>nextShift(b.depth)), p)
+	b.append(uint8(hash), uint8(hash>>nextShift(b.depth)), refTo(p))
 }
 
-func (b *bucket) append(tag, next uint8, p packed) {
-	b.tags[b.n], b.next[b.n], b.slots[b.n] = tag, next, p
+func (b *bucket) append(tag, next uint8, r ref) {
+	b.tags[b.n], b.next[b.n], b.slots[b.n] = tag, next, r
 	b.n++
 }
 
@@ -99,18 +108,18 @@ func (b *bucket) append(tag, next uint8, p packed) {
 func (b *bucket) drop(i int) {
 	b.n--
 	b.tags[i], b.next[i], b.slots[i] = b.tags[b.n], b.next[b.n], b.slots[b.n]
-	b.slots[b.n] = packed{}
+	b.slots[b.n] = 0
 }
 
 // setDepth makes b one of another depth, which may keep other bits of the hashes.
 func (x *index) setDepth(b *bucket, depth uint8) {
 	shift := nextShift(depth)
 	if shift != nextShift(b.depth) {
-		for _, p := range b.slots[:b.n] {
-			x.warmed += *p.data // all of them together, as warm does
+		for _, r := range b.slots[:b.n] {
+			x.warmed += *r.packed().data // all of them together, as warm does
 		}
-		for i, p := range b.slots[:b.n] {
-			b.next[i] = uint8(x.hash(delegation.Key(p.key())) >> shift)
+		for i, r := range b.slots[:b.n] {
+			b.next[i] = uint8(x.hash(delegation.Key(r.packed().key())) >> shift)
 		}
 	}
 	b.depth = depth
@@ -147,11 +156,11 @@ func (x *index) split(hash uint64, b *bucket) {
 func (x *index) remove(hash uint64, p packed) {
 	b := x.bucket(hash)
 	i := bytes.IndexByte(b.tags[:b.n], uint8(hash))
-	for b.slots[i] != p {
+	for b.slots[i] != refTo(p) {
 		i += 1 + bytes.IndexByte(b.tags[i+1:b.n], uint8(hash))
 	}
 	b.drop(i)
-	if b.n <= bucketSlots/4 {
+	if b.n == bucketSlots/4 { // of two buddies the one that becomes as small last finds the other so
 		x.merge(hash, b)
 	}
 }
@@ -168,10 +177,16 @@ func (x *index) insertAll(run []packed) bool {
 	return true
 }
 
-// removeAll is remove for many.
+// removeAll is remove for many. The entries, unlike their buckets, were read just before.
 func (x *index) removeAll(run []packed) {
 	x.hashRun(run)
-	x.warm()
+	x.warmBuckets()
+	for _, h := range x.hashes {
+		b := x.bucket(h)
+		if i := bytes.IndexByte(b.tags[:b.n], uint8(h)); i >= 0 {
+			x.warmed += uint8(b.slots[i] + b.slots[b.n-1])
+		}
+	}
 	for i, p := range run {
 		x.remove(x.hashes[i], p)
 	}
@@ -202,8 +217,9 @@ func (x *index) warm() {
 	for _, h := range x.hashes {
 		b := x.bucket(h)
 		if i := bytes.IndexByte(b.tags[:b.n], uint8(h)); i >= 0 {
-			x.warmed += *b.slots[i].data
-			x.likely = append(x.likely, b.slots[i])
+			p := b.slots[i].packed()
+			x.warmed += *p.data
+			x.likely = append(x.likely, p)
 		}
 	}
 	for _, p := range x.likely {

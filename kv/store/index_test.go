@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"ironkv/delegation"
@@ -25,14 +26,14 @@ func (x *index) check() error {
 				return fmt.Errorf("place %d is not of the bucket at %d", i+j, i)
 			}
 		}
-		for j, p := range b.slots {
-			if used := j < int(b.n); used != (p.data != nil) {
+		for j, r := range b.slots {
+			if used := j < int(b.n); used != (r != 0) {
 				return fmt.Errorf("bucket at %d: slot %d of %d", i, j, b.n)
 			} else if !used {
 				continue
 			}
-			if h := x.hash(delegation.Key(p.key())); x.bucket(h) != b || b.tags[j] != uint8(h) || b.next[j] != uint8(h>>nextShift(b.depth)) {
-				return fmt.Errorf("%q is in the bucket at %d", p.key(), i)
+			if h := x.hash(delegation.Key(r.packed().key())); x.bucket(h) != b || b.tags[j] != uint8(h) || b.next[j] != uint8(h>>nextShift(b.depth)) {
+				return fmt.Errorf("%q is in the bucket at %d", r.packed().key(), i)
 			}
 		}
 		i += places
@@ -90,11 +91,13 @@ func TestAStoreGoesOnWithoutItsIndex(t *testing.T) {
 	s := NewMemory(MemoryOptions{})
 	s.index.dir[0].depth = maxIndexDepth
 	s.index.dir[0].n = bucketSlots // none of which is looked at: all tags are 0
+	another := pack(marshal.Entry{Key: "another"})
 	for i := range s.index.dir[0].tags {
-		s.index.dir[0].slots[i] = pack(marshal.Entry{Key: "another"})
+		s.index.dir[0].slots[i] = refTo(another)
 	}
 	s.Put(marshal.Entry{Key: "a", Value: []byte("v"), Version: 1})
 	if e, found := s.Get("a"); !found || string(e.Value) != "v" || s.index != nil {
 		t.Errorf("%v %v, index %v", e, found, s.index)
 	}
+	runtime.KeepAlive(another)
 }

@@ -28,9 +28,11 @@ type MemoryOptions struct {
 // Memory is a store in memory: entries in pages, by the order of their keys, and
 // beside them an index by which single keys are found.
 //
-// An entry that Get or Ascend has returned keeps its content until its key is
-// next put; it does so for good in a store with MemoryOptions.Records, and in one
-// that has been cloned. Those have no index, and never change an entry in place.
+// An entry that Get or Ascend has returned keeps its content until its key is next put,
+// or the commit that follows on its removal, or, where it is a delegate's, on DropUnacked;
+// it does so for good in a store with MemoryOptions.Records, and in one that has been
+// cloned. Those have no index, never change an entry in place, and leave what was
+// removed to the collector.
 //
 // Two Memory values never share what can change, so different ones may be used
 // by different goroutines also where one is a [Memory.Clone] of the other.
@@ -42,6 +44,14 @@ type Memory struct {
 	// index holds the entries of now's table, or is nil: then nothing is changed
 	// in place.
 	index *index
+	// arena has the entries of a store with an index, but for great ones; in a clone it
+	// is kept because they may be there.
+	arena *arena
+	// gone are entries that were removed since the last commit, and flying those that
+	// were by the time that a delegate was given to AddUnacked, whose they may be. Both
+	// are looked at until the commit, or the commit after DropUnacked.
+	gone   []packed
+	flying map[flight][]packed
 	// run is of a single call.
 	run []packed
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
@@ -78,18 +88,38 @@ func NewMemory(opts MemoryOptions) *Memory {
 		m.now.records = newFold(opts.Window)
 		m.saved, m.owned = m.now, false
 	} else {
-		m.index = newIndex()
+		m.index, m.arena, m.flying = newIndex(), newArena(), map[flight][]packed{}
 	}
 	return m
+}
+
+// A flight names a delegate that is not acknowledged.
+type flight struct {
+	to    delegation.HostID
+	seqno uint64
 }
 
 // Clone returns a store with the same content, committed and not, in constant
 // time: the two copy a piece of what they share when they first change it.
 func (m *Memory) Clone() *Memory {
-	m.owned, m.index = false, nil
+	m.owned = false
+	m.share()
 	c := *m
 	c.run = nil
 	return &c
+}
+
+// share has entries stay as they are for good, since others may look at them.
+func (m *Memory) share() {
+	m.index, m.gone, m.flying = nil, nil, nil
+}
+
+// pack copies e into memory of the store.
+func (m *Memory) pack(e marshal.Entry) packed {
+	if m.index == nil {
+		return pack(e)
+	}
+	return m.arena.pack(e)
 }
 
 // Crash forgets everything since the last Commit, as a durable store does when
@@ -123,8 +153,8 @@ func (m *Memory) find(key delegation.Key) (packed, bool) {
 	if m.index == nil {
 		return m.now.table.get(string(key))
 	}
-	if p := m.index.find(m.index.hash(key), key); p != nil {
-		return *p, true
+	if r := m.index.find(m.index.hash(key), key); r != nil {
+		return r.packed(), true
 	}
 	return packed{}, false
 }
@@ -133,21 +163,22 @@ func (m *Memory) find(key delegation.Key) (packed, bool) {
 func (m *Memory) Put(e marshal.Entry) {
 	w := m.write()
 	if m.index == nil {
-		w.table.put(pack(e))
+		w.table.put(m.pack(e))
 		return
 	}
 	hash := m.index.hash(e.Key)
-	p := m.index.find(hash, e.Key)
-	if p != nil && p.overwrite(e) {
+	old := m.index.find(hash, e.Key)
+	if old != nil && old.packed().overwrite(e) {
 		return // the memory that it takes is the same
 	}
-	fresh := pack(e)
+	fresh := m.pack(e)
 	w.table.put(fresh)
 	switch {
-	case p != nil:
-		*p = fresh
+	case old != nil:
+		m.gone = append(m.gone, old.packed())
+		*old = refTo(fresh)
 	case !m.index.insert(hash, fresh):
-		m.index = nil
+		m.share()
 	}
 }
 
@@ -162,11 +193,11 @@ func (m *Memory) PutAll(entries []marshal.Entry) {
 	}
 	w := m.write()
 	for _, e := range entries {
-		m.run = append(m.run, pack(e))
+		m.run = append(m.run, m.pack(e))
 	}
 	w.table.putRun(m.run)
 	if m.index != nil && !m.index.insertAll(m.run) {
-		m.index = nil
+		m.share()
 	}
 	clear(m.run)
 	m.run = m.run[:0]
@@ -200,6 +231,7 @@ func (m *Memory) Delete(key delegation.Key) {
 	}
 	if m.index != nil {
 		m.index.remove(m.index.hash(key), p)
+		m.gone = append(m.gone, p)
 	}
 	m.write().table.remove(string(key))
 }
@@ -228,6 +260,7 @@ func (m *Memory) RemoveRange(r delegation.Range) {
 	m.write().table.removeRange(from, until, func(run []packed) {
 		if m.index != nil {
 			m.index.removeAll(run)
+			m.gone = append(m.gone, run...)
 		}
 	})
 }
@@ -250,6 +283,10 @@ func (m *Memory) Commit(c kv.Counters) (Pending, error) {
 		m.saved, m.owned = m.now, false
 	}
 	m.dirty = false
+	for _, p := range m.gone {
+		m.arena.give(p)
+	}
+	m.gone = m.gone[:0]
 	return nil, nil
 }
 

@@ -16,7 +16,7 @@ var invariantMutants = []mutant{
 	},
 	{
 		name: "chunk-carries-the-next-entry", file: "kv/move.go",
-		before: "			r.Until = delegation.At(e.Key)\n", after: "			r.Until = delegation.At(e.Key)\n			entries = append(entries, e)\n",
+		before: "			r.Until = delegation.At(e.Key.Clone()) // it outlives the entry\n", after: "			r.Until = delegation.At(e.Key.Clone())\n			entries = append(entries, e)\n",
 		breaks: "a delegate carries only keys of its range", by: "sim", names: "DelegationMessagesCarryOnlyClaimedKeys",
 	},
 	{

@@ -112,7 +112,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "memory-clone-shares", file: "kv/store/memory.go",
-		before: "	m.owned, m.index = false, nil\n	c := *m\n", after: "	m.index = nil\n	c := *m\n",
+		before: "	m.owned = false\n	m.share()\n	c := *m\n", after: "	m.share()\n	c := *m\n",
 		breaks: "a clone and its original do not see each other's changes", by: "./kv/store:TestCloneIsIndependent",
 	},
 	{
@@ -127,7 +127,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "entry-size-as-asked", file: "kv/store/entry.go",
-		before: "	data = data[:cap(data)]\n", after: "	data = data[:len(data):len(data)]\n",
+		before: "lay(data[:cap(data)], e)", after: "lay(data[:len(data):len(data)], e)",
 		breaks: "what the allocator rounds an entry up to is counted", by: "./kv/store:TestBytesPerEntryBySize",
 	},
 	{
@@ -173,8 +173,8 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "index-outlives-clone", file: "kv/store/memory.go",
-		before: "	m.owned, m.index = false, nil\n	c := *m\n", after: "	m.owned = false\n	c := *m\n",
-		breaks: "a clone and its original do not change each other's index",
+		before: "	m.owned = false\n	m.share()\n	c := *m\n", after: "	m.owned = false\n	c := *m\n",
+		breaks: "a clone and its original do not change each other's index", by: "./kv/store:TestValuesStay",
 	},
 	{
 		name: "index-splits-by-wrong-bit", file: "kv/store/index.go",
@@ -202,8 +202,33 @@ var storeMutants = []mutant{
 		breaks: "what a delegate carries is put as if one by one, also where its keys do not ascend", by: "./kv/store:TestConformance",
 	},
 	{
+		name: "arena-takes-from-delegates", file: "kv/store/fold.go",
+		before: "slices.Clone(m.gone)\n		m.gone = m.gone[:0]\n", after: "slices.Clone(m.gone)\n",
+		breaks: "a delegate has its entries until it is acknowledged", by: "./kv/store:TestADelegatesEntriesStay",
+	},
+	{
+		name: "arena-takes-before-commit", file: "kv/store/memory.go",
+		before: "		m.gone = append(m.gone, p)\n	}\n	m.write", after: "		m.arena.give(p)\n	}\n	m.write",
+		breaks: "what is removed keeps its content until the commit", by: "./kv/store:TestValuesStay",
+	},
+	{
+		name: "arena-keeps-delegates", file: "kv/store/fold.go",
+		before: "		m.gone = append(m.gone, m.flying[flight{to, n}]...)\n", after: "",
+		breaks: "what was given away takes no memory once it is acknowledged", by: "./kv/store:TestAMoveTakesNoMemory",
+	},
+	{
+		name: "arena-keeps-slabs", file: "kv/store/arena.go",
+		before: "	discard(unsafe.Slice((*byte)(unsafe.Pointer(s)), slabBytes))\n", after: "",
+		breaks: "memory without entries is the system's again", by: "./kv/store:TestEmptySlabs",
+	},
+	{
+		name: "arena-slot-twice", file: "kv/store/arena.go",
+		before: "	if s.full(size) {\n		a.unlink(s)\n", after: "	if s.free == 0 && s.fresh >= slabBytes {\n		a.unlink(s)\n",
+		breaks: "a slab has no slot beyond its end", hangs: true,
+	},
+	{
 		name: "index-tag-is-enough", file: "kv/store/index.go",
-		before: "if i += next; b.slots[i].key() == string(key) {", after: "if i += next; true {",
+		before: "if i += next; b.slots[i].packed().key() == string(key) {", after: "if i += next; true {",
 		breaks: "an entry is found by its key, not by its hash",
 	},
 	{
