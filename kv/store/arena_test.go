@@ -95,7 +95,7 @@ func TestEmptySlabsAreTheSystemsAgain(t *testing.T) {
 // TestAMoveTakesNoMemory: while entries move to and fro, two stores together hold little
 // more than before: what has left one is its neither as memory nor as address space.
 func TestAMoveTakesNoMemory(t *testing.T) {
-	const entries, moves, flying = 40 * chunkEntries, 6, 4
+	const entries, moves, flying = 20 * chunkEntries, 4, 4
 	giver, taker := NewMemory(MemoryOptions{}), NewMemory(MemoryOptions{})
 	fill(giver, entries, 128, true)
 	before, regions := giver.arena.touched, 0
@@ -111,7 +111,7 @@ func TestAMoveTakesNoMemory(t *testing.T) {
 			}
 			taker.PutAll(chunk)
 			commitBoth(t, giver, taker)
-			most := before + flying*before/40 + 3*slabBytes
+			most := before + flying*before/20 + 3*slabBytes
 			if now := giver.arena.touched + taker.arena.touched; now > most {
 				t.Fatalf("move %d, chunk %d: %d bytes are held, at most %d of %d", move, seqno, now, most, before)
 			}

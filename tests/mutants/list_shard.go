@@ -90,7 +90,7 @@ var shardMutants = []mutant{
 	},
 	{
 		name: "chunk-drops-boundary-entry", file: "kv/move.go",
-		before: "			r.Until = delegation.At(e.Key)\n", after: "			r.Until = delegation.At(e.Key + \"\\x00\")\n",
+		before: "			r.Until = delegation.At(e.Key.Clone()) // it outlives the entry\n", after: "			r.Until = delegation.At(e.Key + \"\\x00\")\n",
 		breaks: "a chunk carries every entry of its range",
 	},
 	{
