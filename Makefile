@@ -9,6 +9,7 @@ SEEDS    ?= 520
 STEPS    ?= 4000
 FUZZTIME ?= 30s
 PART     ?= 1/1
+ONLY     ?=
 DURATION ?= 1m
 KILLS    ?= 1000
 LONG     ?= 2s
@@ -55,8 +56,8 @@ explore-deep: programs ## every behaviour of larger ones, and of P by itself (mi
 chaos: programs ## real processes behind a bad network, on bad disks, killed and stopped: DURATION, SEED
 	$(BIN)/chaos -duration $(DURATION) -seed $(SEED) $(DISKS)
 
-mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n of them (minutes)
-	$(BIN)/mutants -part $(PART)
+mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n of them, ONLY=pattern of names (minutes)
+	$(BIN)/mutants -part $(PART) -only '$(ONLY)'
 
 kills: build programs ## a thousand SIGKILLs while ranges move: KILLS, SEED
 	$(BIN)/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)

@@ -13,6 +13,8 @@
 //     [System.Deliver] and [System.Grant] take a step of H and check it against both.
 //   - [Invariants] hold in every state.
 //
+// tests/mutants seeds faults into it, which its tests have to catch.
+//
 // As in the paper the lock is safe, not live: a lost transfer is lost for good.
 //
 // It imports ghost/judge, and nothing else of ironkv.

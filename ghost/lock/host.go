@@ -3,7 +3,8 @@ package lock
 import "encoding/binary"
 
 // messageBytes is the length of an encoded message: 8 bytes of kind, 8 of epoch,
-// both big-endian (MarshallLockMsg, Services/Lock/AbstractService.s.dfy).
+// both big-endian. The paper's bytes: CMessageGrammar, Impl/Lock/PacketParsing.i.dfy,
+// and for Locked MarshallLockMsg, Services/Lock/AbstractService.s.dfy.
 const messageBytes = 16
 
 // A Datagram is an encoded message for a host of the ring.
@@ -63,5 +64,8 @@ func Decode(b []byte) (Message, bool) {
 		return Message{}, false
 	}
 	kind := binary.BigEndian.Uint64(b)
-	return Message{MessageKind(kind), binary.BigEndian.Uint64(b[8:])}, kind == uint64(Transfer) || kind == uint64(Locked)
+	if kind >= uint64(len(kindNames)) {
+		return Message{}, false
+	}
+	return Message{MessageKind(kind), binary.BigEndian.Uint64(b[8:])}, true
 }

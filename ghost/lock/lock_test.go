@@ -25,7 +25,7 @@ func space(nodes int, last uint64) search.Space[System] {
 			}
 			for _, p := range append(garbage, s.Network...) {
 				next, err := s.Deliver(p)
-				out = append(out, search.Transition[System]{Kind: "deliver", Label: fmt.Sprintf("deliver %+v", p), Next: next, Err: err})
+				out = append(out, search.Transition[System]{Kind: "deliver", Label: fmt.Sprintf("deliver %v", p), Next: next, Err: err})
 			}
 			return out
 		},
@@ -113,9 +113,29 @@ func TestRefinementCanFail(t *testing.T) {
 
 func TestGarbageIsIgnored(t *testing.T) {
 	h := NewHost(1, 2, 9)
-	for _, b := range [][]byte{nil, make([]byte, 16), make([]byte, 15), append(Encode(Message{Transfer, 5}), 0)} {
+	other := Encode(Message{Transfer, 5})
+	other[7] = 2 // no kind
+	for _, b := range [][]byte{nil, make([]byte, 16), make([]byte, 15), append(Encode(Message{Transfer, 5}), 0), other} {
 		if out := h.Receive(0, b); out != nil || h.held {
 			t.Errorf("%x was taken", b)
+		}
+	}
+}
+
+// TestBytesAreThePapers: VCase(0, …) and VCase(1, …) of Impl/Lock/PacketParsing.i.dfy,
+// the latter spelled out by MarshallLockMsg of Services/Lock/AbstractService.s.dfy.
+func TestBytesAreThePapers(t *testing.T) {
+	for m, want := range map[Message]string{
+		{Transfer, 2}:                  "00000000000000000000000000000002",
+		{Locked, 0x0102030405060708}:   "00000000000000010102030405060708",
+		{Transfer, math.MaxUint64 - 1}: "0000000000000000fffffffffffffffe",
+	} {
+		b := Encode(m)
+		if got := fmt.Sprintf("%x", b); got != want {
+			t.Errorf("%+v: %s, want %s", m, got, want)
+		}
+		if back, ok := Decode(b); !ok || back != m {
+			t.Errorf("%+v came back as %+v", m, back)
 		}
 	}
 }

@@ -14,9 +14,14 @@ type MessageKind uint8
 
 // The messages (LockMessage, Protocol/Lock/Types.i.dfy).
 const (
-	Transfer MessageKind = 1 + iota // hands the lock over, with its new epoch
-	Locked                          // announces that it was taken
+	Transfer MessageKind = iota // hands the lock over, with its new epoch
+	Locked                      // announces that it was taken
 )
+
+var kindNames = [...]string{"Transfer", "Locked"}
+
+// String returns the paper's name of the kind.
+func (k MessageKind) String() string { return kindNames[k] }
 
 // A Message is a kind and an epoch.
 type Message struct {
@@ -28,6 +33,11 @@ type Message struct {
 type Packet struct {
 	Dst, Src NodeID
 	Msg      Message
+}
+
+// String tells the message, its epoch, and its ends.
+func (p Packet) String() string {
+	return fmt.Sprintf("%v %d from host %d to host %d", p.Msg.Kind, p.Msg.Epoch, p.Src, p.Dst)
 }
 
 // A Node is a host of the protocol.
@@ -80,10 +90,10 @@ func Accept(s, t Node, in Packet, out []Packet) error {
 
 func same(conjunct string, want, got Node, out, wantOut []Packet) error {
 	if want != got {
-		return fmt.Errorf("%w: %s: want %+v, got %+v", ErrProtocol, conjunct, want, got)
+		return fmt.Errorf("%w: %s: P becomes %+v, H became %+v", ErrProtocol, conjunct, want, got)
 	}
 	if !slices.Equal(out, wantOut) {
-		return fmt.Errorf("%w: %s: want sent %+v, got %+v", ErrProtocol, conjunct, wantOut, out)
+		return fmt.Errorf("%w: %s: P sends %v, H sent %v", ErrProtocol, conjunct, wantOut, out)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package lock
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -76,24 +75,7 @@ func (s System) step(id NodeID, take func(*Host) []Datagram, action func(s, t No
 
 // Key appends the canonical encoding of s to b.
 func (s System) Key(b []byte) []byte {
-	for i := range s.Hosts {
-		b = binary.AppendUvarint(b, s.Hosts[i].epoch<<1|uint64(bit(s.Hosts[i].held)))
-	}
-	for _, n := range s.History {
-		b = append(b, byte(n))
-	}
-	b = append(b, 0xff) // no host of an explored ring
-	for _, p := range s.Network {
-		b = binary.AppendUvarint(append(b, byte(p.Dst), byte(p.Src), byte(p.Msg.Kind)), p.Msg.Epoch)
-	}
-	return b
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return fmt.Appendf(b, "%v %v %v", s.Hosts, s.History, s.Network)
 }
 
 func comparePackets(a, b Packet) int {

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 )
 
@@ -17,6 +19,22 @@ func TestListFitsTheCode(t *testing.T) {
 	}
 	if n := len(all()); n < 70 {
 		t.Errorf("%d mutants, want 70 or more", n)
+	}
+}
+
+// The README says how many there are, rounded down.
+func TestTheReadmeCountsThem(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`\| .make mutants. \| more than (\d+), `).FindSubmatch(b)
+	if m == nil {
+		t.Fatal("the README does not say it")
+	}
+	told, err := strconv.Atoi(string(m[1]))
+	if n := len(all()); err != nil || n <= told || n > told+50 {
+		t.Errorf("the README says more than %d, and there are %d", told, n)
 	}
 }
 

@@ -39,11 +39,12 @@ var checksOf = map[string][]string{
 	"kv/server":    {"./kv/server", "./kv/cluster"},
 	"kv/client":    {"./kv/client", "./kv/cluster"},
 	"ghost":        {"./ghost"},
+	"ghost/lock":   {"./ghost/lock"},
 }
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants, lockMutants)
 }
 
 // checks returns those to try, in order.

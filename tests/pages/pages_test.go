@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -127,4 +128,25 @@ func checkStory(t *testing.T, name string) {
 		}
 	}
 	t.Errorf("there is no story %q", name)
+}
+
+// The lock, without its tests, has as few lines as CONTRIBUTING says.
+func TestTheLockIsSmall(t *testing.T) {
+	m := regexp.MustCompile(`in under (\d+) lines`).FindStringSubmatch(read(t, "CONTRIBUTING.md"))
+	if m == nil {
+		t.Fatal("CONTRIBUTING does not say how small the lock is")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "ghost/lock/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, f := range files {
+		if !strings.HasSuffix(f, "_test.go") {
+			lines += strings.Count(read(t, "ghost/lock/"+filepath.Base(f)), "\n")
+		}
+	}
+	if under, err := strconv.Atoi(m[1]); err != nil || lines == 0 || lines >= under {
+		t.Errorf("%d lines, CONTRIBUTING says under %s", lines, m[1])
+	}
 }
