@@ -55,11 +55,30 @@ func TestWhatAMoveAllocates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the race detector, for which tests are short, allocates more")
 	}
-	const chunks = 60
+	const chunks, entries = 60, 60 * chunkEntries
+	given, taken := uint64(entries), uint64(entries)
+	var taker *Memory
+	for range 3 { // what others of the process allocate meanwhile only adds
+		var g, k uint64
+		g, k, taker = moveAllocations(t, chunks)
+		given, taken = min(given, g), min(taken, k)
+	}
+	t.Logf("%.3f allocations for each entry given, %.3f for each taken", float64(given)/entries, float64(taken)/entries)
+	if given > entries/50 || taken > entries/8 {
+		t.Errorf("%d allocations for %d entries given and %d taken", given, entries, taken)
+	}
+	if most := entries/pageEntries + 2; pagesOf(taker) > most {
+		t.Errorf("%d entries taken lie in %d pages, at most %d", entries, pagesOf(taker), most)
+	}
+}
+
+// moveAllocations moves chunks from one store to another and returns how many allocations
+// that took where they left, and where they arrived.
+func moveAllocations(t *testing.T, chunks int) (given, taken uint64, taker *Memory) {
+	t.Helper()
 	giver, taker := NewMemory(MemoryOptions{}), NewMemory(MemoryOptions{})
 	fill(giver, (chunks+1)*chunkEntries, 128, false)
 	from := delegation.NegInf
-	var given, taken uint64
 	for range chunks {
 		var entries []marshal.Entry
 		given += mallocs(func() { entries, from = nextChunk(giver, from, chunkEntries) })
@@ -68,14 +87,7 @@ func TestWhatAMoveAllocates(t *testing.T) {
 		giver.DropUnacked(2, 1, 1)
 		commitBoth(t, giver, taker)
 	}
-	const entries = chunks * chunkEntries
-	t.Logf("%.3f allocations for each entry given, %.3f for each taken", float64(given)/entries, float64(taken)/entries)
-	if given > entries/50 || taken > entries/8 {
-		t.Errorf("%d allocations for %d entries given and %d taken", given, entries, taken)
-	}
-	if most := entries/pageEntries + 2; pagesOf(taker) > most {
-		t.Errorf("%d entries taken lie in %d pages, at most %d", entries, pagesOf(taker), most)
-	}
+	return given, taken, taker
 }
 
 // mallocs returns how many objects f allocates.
