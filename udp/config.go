@@ -64,6 +64,13 @@ type Config struct {
 	// NoOffload keeps a Conn from using segmentation offload where the kernel has it. A Transport
 	// ignores it.
 	NoOffload bool
+	// Guard has a Conn see to it that floods do not reach it: while Strangers send more than 20
+	// datagrams a millisecond, or one of them more than one in 3 ms, or a Client more than 4 a
+	// millisecond that are malformed or blamed (Conn.Blame), the kernel drops most of those before
+	// they are queued. A small part passes, so that who has a reason to knock is heard if he repeats
+	// it. Where the kernel takes no filters (SO_ATTACH_FILTER of Linux), nothing is dropped. A
+	// Transport ignores it.
+	Guard bool
 	// Faults, where set, stands between a Conn and its socket, on the way out. A Transport ignores
 	// it.
 	Faults *Faults

@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -37,8 +39,9 @@ type Conn struct {
 	local netip.AddrPort
 	sock  *socket
 
-	mu        sync.Mutex // guards transport
+	mu        sync.Mutex // guards transport and guard
 	transport *Transport
+	guard     *guard // nil: none
 
 	receiving sync.Mutex // held by the one who receives; guards inbox and sock's receiving half
 	inbox     []incoming
@@ -85,10 +88,14 @@ func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("udp: listen on %v: %w", addr, err)
 	}
-	return &Conn{
+	c := &Conn{
 		start: clock(), local: sock.localAddr(), sock: sock,
 		transport: NewTransport(cfg), faults: cfg.Faults, alarm: alarm{at: never},
-	}, nil
+	}
+	if cfg.Guard {
+		c.guard = newGuard(rand.Uint32)
+	}
+	return c, nil
 }
 
 // LocalAddr returns the socket's address.
@@ -118,12 +125,26 @@ func (c *Conn) Forget(addr netip.AddrPort) {
 	c.transport.Forget(addr)
 }
 
+// Blame says that a message from an address was worth nothing to us. For who is blamed again and
+// again, though he is a Client, the kernel lets nothing more in for a while (Config.Guard).
+func (c *Conn) Blame(addr netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.guard != nil {
+		addr = unmap(addr)
+		c.guard.note(addr, c.transport.class(addr))
+	}
+}
+
 // Stats returns the counters of the transport and of the socket.
 func (c *Conn) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.transport.Stats()
 	s.Receives, s.Sends = c.receives.Load(), c.sends.Load()
+	if c.guard != nil {
+		s.Guards, s.Closed = c.guard.count, c.guard.now.closed()
+	}
 	s.Drops[DropSend] += c.refused.Load()
 	s.Drops[DropTruncated] += c.cut.Load()
 	return s
@@ -331,7 +352,9 @@ func (c *Conn) process(n int, deliver func(src netip.AddrPort, msg []byte)) erro
 			c.cut.Add(1)
 			continue
 		}
-		c.transport.receive(now, in.src, in.data)
+		if bad := c.transport.receive(now, in.src, in.data); bad && c.guard != nil {
+			c.guard.note(in.src, c.transport.class(in.src))
+		}
 	}
 	c.inbox, c.transport.inbox = c.transport.inbox, c.inbox
 	c.mu.Unlock()
@@ -356,7 +379,11 @@ func (c *Conn) runTimers() time.Duration {
 	if ok && at <= now {
 		c.transport.Tick(now)
 	}
+	decided := c.guard != nil && c.guard.decide(now, c.transport.addresses(Client), c.transport.addresses(Peer))
 	c.mu.Unlock()
+	if decided {
+		c.protect()
+	}
 	if ok && at <= now || c.blocked.Load() || c.faultsDue(now) {
 		// The only error is a closed socket, which the read that follows reports.
 		_ = c.Flush()
@@ -364,14 +391,37 @@ func (c *Conn) runTimers() time.Duration {
 	return c.nextTimer()
 }
 
+// protect has the kernel do what the guard has decided. A kernel that does not is not asked again;
+// one that has too little room for a filter gets a coarser one.
+func (c *Conn) protect() {
+	c.mu.Lock()
+	f := c.guard.now
+	c.mu.Unlock()
+	err := c.sock.filter(f.program())
+	for errors.Is(err, syscall.ENOMEM) && len(f.open) > 1 {
+		f.fold()
+		err = c.sock.filter(f.program())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guard.now = f
+	if err != nil {
+		c.guard = nil
+		_ = c.sock.filter(nil) // what it took before
+	}
+}
+
 // nextTimer returns when something is due, or never.
 func (c *Conn) nextTimer() time.Duration {
 	c.mu.Lock()
 	at, ok := c.transport.Deadline()
-	c.mu.Unlock()
 	if !ok {
 		at = never
 	}
+	if c.guard != nil {
+		at = min(at, c.guard.due())
+	}
+	c.mu.Unlock()
 	if c.blocked.Load() {
 		at = min(at, c.Now()+sendRetry)
 	}

@@ -1,7 +1,7 @@
 // Package udp carries messages, opaque byte strings, between addresses in UDP datagrams.
 //
 // It knows no message type and no key. It may be imported by anything above it, and imports only the
-// standard library and golang.org/x/sys.
+// standard library, golang.org/x/sys and golang.org/x/net/bpf.
 //
 // # The two halves
 //
@@ -31,6 +31,11 @@
 // sent; once one was forgotten for others, every unknown address counts as one that spoke first.
 // Whoever opens a conversation should classify the address that he calls as a Peer, or long answers
 // compete with strangers for room.
+//
+// A guarded Conn (Config.Guard) counts what Strangers send, and what Clients do wrong, by a hash of the
+// source. Where it is a flood, it attaches a filter to its socket by which the kernel drops most of it
+// before it is queued: of sources that flood, or, where very many send a little each, of all but Clients,
+// Peers, and in turn a part of the rest. Some passes, and tells when it is over.
 //
 // # Datagrams
 //

@@ -113,43 +113,50 @@ func (p *peer) assembly(nonce, id uint64) *assembly {
 	return nil
 }
 
-// receiveFragment takes one fragment and delivers the message that it completes.
-func (t *Transport) receiveFragment(now time.Duration, p *peer, nonce uint64, f *frame) {
+// receiveFragment takes one fragment and delivers the message that it completes. It reports whether
+// the address has more unfinished than a sender of this package ever has.
+func (t *Transport) receiveFragment(now time.Duration, p *peer, nonce uint64, f *frame) (tooMuch bool) {
 	t.stats.FragmentsIn++
 	e := p.epoch(nonce)
 	switch e.state(f.id) {
 	case idStale:
 		t.stats.Drops[DropStale]++
-		return
+		return false
 	case idFinished:
 		t.stats.Drops[DropDuplicate]++
 		t.acknowledge(p, nonce, f.id)
-		return
+		return false
 	case idFresh:
 	}
 	a := p.assembly(nonce, f.id)
 	if a == nil && len(f.data) == f.total {
 		t.receiveWhole(p, e, f)
-		return
+		return false
 	}
 	if a == nil {
 		if a = t.admit(now, p, nonce, f); a == nil {
-			return
+			return t.exceeds(p, f.total)
 		}
 	}
 	if a.total != f.total || a.sum != f.sum {
 		t.stats.Drops[DropContradiction]++
 		t.dropAssembly(a)
-		return
+		return false
 	}
 	if !t.addPiece(now, a, f) {
-		return
+		return false
 	}
 	if a.got < a.total {
 		a.ackDue = a.ackDue || t.acknowledge(p, nonce, a.id)
-		return
+		return false
 	}
 	t.complete(e, a)
+	return false
+}
+
+// exceeds reports whether a message of total bytes more is more than one address may have unfinished.
+func (t *Transport) exceeds(p *peer, total int) bool {
+	return p.held+total > t.cfg.MaxMessage || len(p.assemblies) >= maxAssemblies
 }
 
 // receiveWhole takes a fragment that is all of its message: nothing to put together.
@@ -233,7 +240,7 @@ func (t *Transport) admit(now time.Duration, p *peer, nonce uint64, f *frame) *a
 
 // makeRoom evicts what may be evicted until a message of total bytes fits, or says that it does not.
 func (t *Transport) makeRoom(now time.Duration, p *peer, r *room, total, charge int) bool {
-	for p.held+total > t.cfg.MaxMessage || len(p.assemblies) >= maxAssemblies {
+	for t.exceeds(p, total) {
 		victim := oldest(p.assemblies)
 		if !evictable(now, victim) {
 			return false

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -186,6 +187,27 @@ func (s *socket) probe(offload bool) {
 	s.segment = err == nil
 	// Without UDP_GRO datagrams arrive one by one.
 	_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+}
+
+// filter has the kernel drop what the program does not let through; nil lets everything through.
+func (s *socket) filter(program []bpf.Instruction) error {
+	raw, err := bpf.Assemble(program)
+	if err != nil {
+		return err
+	}
+	list := make([]unix.SockFilter, len(raw))
+	for i, r := range raw {
+		list[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
+	}
+	closed := s.use(func() {
+		if len(list) == 0 {
+			err = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+			return
+		}
+		err = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: uint16(len(list)), Filter: &list[0]})
+	})
+	return errors.Join(closed, err)
 }
 
 // prepare links headers, vectors, names and buffers once.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/bpf"
 )
 
 // socket moves datagrams one at a time, with the calls of package net.
@@ -83,6 +85,9 @@ func (s *socket) read(wait bool) (int, error) {
 }
 
 func (s *socket) linger() (int, error) { return 0, nil }
+
+// filter is what other systems do not have.
+func (s *socket) filter([]bpf.Instruction) error { return errors.ErrUnsupported }
 
 func (s *socket) datagram(int) *arrival { return &s.in }
 

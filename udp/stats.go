@@ -89,6 +89,10 @@ type Stats struct {
 	Addresses int
 	// Receives and Sends count system calls that moved datagrams; zero for a Transport.
 	Receives, Sends uint64
+	// Guards counts how often the kernel was told to drop what floods (Config.Guard); Closed is how
+	// many of the 32,768 places of sources it drops most from now.
+	Guards uint64
+	Closed int
 	// Drops counts what was dropped, by reason.
 	Drops [Drops]uint64
 }

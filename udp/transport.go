@@ -2,6 +2,7 @@ package udp
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -105,8 +106,9 @@ func (t *Transport) Receive(now time.Duration, src netip.AddrPort, datagram []by
 	t.inbox = t.release(t.inbox)
 }
 
-// receive is Receive without delivery: the messages are left in inbox.
-func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []byte) {
+// receive is Receive without delivery: the messages are left in inbox. It reports whether the
+// datagram was worth nothing: a Stranger's, malformed, or more than its address may have unfinished.
+func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []byte) (bad bool) {
 	t.stats.DatagramsIn++
 	t.stats.BytesIn += uint64(len(datagram))
 	nonce, frames, drop := checkHeader(datagram)
@@ -116,9 +118,10 @@ func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []by
 	}
 	if drop != dropNone {
 		t.stats.Drops[drop]++
-		return
+		return true
 	}
 	p := t.obtain(src, true)
+	bad = p.class == Stranger
 	p.heardAt = now
 	if p.limited() {
 		p.credit += len(datagram)
@@ -129,12 +132,29 @@ func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []by
 		case frameMessage:
 			t.deliver(src, f.data, nil)
 		case frameFragment:
-			t.receiveFragment(now, p, nonce, &f)
+			bad = t.receiveFragment(now, p, nonce, &f) || bad
 		case frameAck:
 			t.receiveAck(now, p, &f)
 		case framePing:
 			p.pongDue = true
 			t.markDirty(p)
+		}
+	}
+	return bad
+}
+
+// class returns what an address is.
+func (t *Transport) class(addr netip.AddrPort) Class {
+	if p := t.find(addr); p != nil {
+		return p.class
+	}
+	return Stranger
+}
+
+// addresses are those of a class.
+func (t *Transport) addresses(c Class) iter.Seq[netip.AddrPort] {
+	return func(yield func(netip.AddrPort) bool) {
+		for p := t.lists[c].first; p != nil && yield(p.addr); p = p.next {
 		}
 	}
 }

@@ -33,6 +33,7 @@ type fakeSocket struct {
 	waked   chan struct{} // has one item per Wake
 	refuse  error         // what Send answers
 	events  *events
+	blamed  []netip.AddrPort
 	blocked int // calls that would have waited
 }
 
@@ -125,6 +126,8 @@ func (s *fakeSocket) Classify(addr netip.AddrPort, c udp.Class) {
 	defer s.mu.Unlock()
 	s.class[addr] = c
 }
+
+func (s *fakeSocket) Blame(addr netip.AddrPort) { s.blamed = append(s.blamed, addr) }
 
 func (s *fakeSocket) SetDatagram(netip.AddrPort, int) {}
 

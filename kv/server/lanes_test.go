@@ -125,6 +125,40 @@ func TestNothingIsReadForTheChoked(t *testing.T) {
 	}
 }
 
+// What had come before nobody took its sender's answers is not read for either.
+func TestNothingIsReadForWhoIsChokedMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.inputs = nil
+	b.inbox.add(clientAddr, marshal.Append(nil, get(1)))
+	b.pipeline.choked.note(clientAddr)
+	b.must()
+	if len(b.machine.inputs) != 0 {
+		t.Errorf("%d steps for whom too much is queued", len(b.machine.inputs))
+	}
+}
+
+// The socket is told of who asks for sessions all the time, and for what he does not take: no
+// honest client does. It is not told of who only sends more than may wait.
+func TestWhoIsBlamed(t *testing.T) {
+	b := newBench(t)
+	b.inbox.prove(clientAddr)
+	request, hello := marshal.Append(nil, get(1)), marshal.Append(nil, &marshal.Hello{})
+	for range laneShare + maxBehind + 10 {
+		b.loop.arrive(clientAddr, request)
+	}
+	if b.inbox.crowded != 10 || len(b.socket.blamed) != 0 {
+		t.Errorf("%d dropped, %d blamed", b.inbox.crowded, len(b.socket.blamed))
+	}
+	b.inbox.strangers = 0
+	b.loop.arrive(clientAddr, hello)
+	b.pipeline.choked.note(clientAddr)
+	b.loop.arrive(clientAddr, request)
+	if len(b.socket.blamed) != 2 {
+		t.Errorf("%d blamed, want 2", len(b.socket.blamed))
+	}
+}
+
 // Who is choked again and again is looked at ever less often, and in the end as often
 // as maxBan allows; who was not for as long is known no longer.
 func TestBansGrow(t *testing.T) {

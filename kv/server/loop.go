@@ -73,6 +73,7 @@ type socket interface {
 	Send(dst netip.AddrPort, msg []byte, mode udp.Mode) error
 	Flush() error
 	Classify(addr netip.AddrPort, c udp.Class)
+	Blame(addr netip.AddrPort)
 	SetDatagram(addr netip.AddrPort, bytes int)
 }
 
@@ -114,13 +115,17 @@ func newLoop(me delegation.HostID, m machine, st store.Store, s socket, mb membe
 }
 
 // arrive takes a message that was received into the inbox, unless it is of a stranger
-// too many, or what it asks for could not be answered.
+// too many, or what it asks for could not be answered. Those are blamed for it, but not who
+// sends more than may wait: a client of many callers does, when the host is slow.
 func (l *loop) arrive(src netip.AddrPort, msg []byte) {
 	switch {
 	case l.pipeline.choked.has(l.watch.last, src) && marshal.IsRequest(msg):
 		l.inbox.crowded++
+		l.socket.Blame(src)
 	case l.inbox.add(src, msg):
 		return
+	case l.inbox.stranger(src, msg):
+		l.socket.Blame(src)
 	}
 	l.notices.note(src, msg)
 }

@@ -81,7 +81,8 @@ func (l *loop) room() uint64 {
 }
 
 // admit turns a message that arrived into a packet for the machine. It reports
-// false for bytes that are no message, and for requests that come too late.
+// false for bytes that are no message, and for requests that come too late, or whose
+// answers nobody takes.
 func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 	m, err := l.decoder.Decode(bytes)
 	if err != nil {
@@ -91,6 +92,11 @@ func (l *loop) admit(now kv.Time, a arrival, bytes []byte) (kv.Packet, bool) {
 	self := kv.Endpoint{Host: l.me}
 	if a.host != 0 {
 		return kv.Packet{Dst: self, Src: kv.Endpoint{Host: a.host}, Msg: m}, true
+	}
+	if l.pipeline.choked.has(now, a.src) && marshal.IsRequest(bytes) {
+		l.inbox.crowded++ // since it came
+		l.notices.note(a.src, bytes)
+		return kv.Packet{}, false
 	}
 	packet := kv.Packet{Dst: self, Src: kv.Endpoint{Client: a.src}, Msg: m}
 	if now-a.at > MaxWait || l.inbox.bytes() > ShedBytes {

@@ -128,6 +128,7 @@ func (cfg Config) resolve() (listen netip.AddrPort, m members, err error) {
 // Transport returns the transport's configuration for a host with these limits.
 func Transport(c udp.Config, limits kv.Limits) udp.Config {
 	c.MaxMessage = marshal.MaxMessageBytes
+	c.Guard = true
 	// Each session's client keeps its place, however many others there are.
 	c.MaxClients = max(c.MaxClients, limits.Sessions, kv.DefaultSessions)
 	return c
@@ -235,7 +236,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	attrs := []any{
 		"steps", stats.Steps, "batches", stats.Batches, "malformed", sum(stats.Malformed[:]), "shed", stats.Shed, "crowded", stats.Crowded,
 		"unsent", stats.Backlog + stats.Unproven + stats.OtherUnsent,
-		"datagrams_in", stats.Transport.DatagramsIn, "datagrams_out", stats.Transport.DatagramsOut,
+		"guarded", stats.Transport.Guards, "datagrams_in", stats.Transport.DatagramsIn, "datagrams_out", stats.Transport.DatagramsOut,
 	}
 	switch {
 	case errors.Is(err, ErrClosed):

@@ -21,6 +21,8 @@ const (
 	// greedy is how many addresses ask for long answers and acknowledge none: so many
 	// that what each may have queued exceeds what all together may.
 	greedy = 12
+	// crowd is how many addresses send little each.
+	crowd = 500
 	// largeBytes is how long the answers are.
 	largeBytes = 2 << 20
 )
@@ -34,6 +36,7 @@ type attacker struct {
 	probes  []*probe // proven: each has a session
 	opened  []*marshal.Opened
 	fresh   []*net.UDPConn // addresses that have proven nothing
+	crowd   []*net.UDPConn // more of them
 	peer    marshal.Incarnation
 	real    [][]byte // datagrams that were answered before
 	counter uint64
@@ -48,12 +51,10 @@ func newAttacker(t *testing.T, seed uint64, hosts []netip.AddrPort) *attacker {
 		p := newProbe(t, hosts[0])
 		a.probes = append(a.probes, p)
 		a.opened = append(a.opened, p.session())
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		a.fresh = append(a.fresh, conn)
+		a.fresh = append(a.fresh, newAddress(t))
+	}
+	for range crowd {
+		a.crowd = append(a.crowd, newAddress(t))
 	}
 	for n := range uint64(50) {
 		m := marshal.Append(nil, &marshal.SetRequest{
@@ -69,6 +70,16 @@ func newAttacker(t *testing.T, seed uint64, hosts []netip.AddrPort) *attacker {
 		a.real = append(a.real, datagrams(1, udp.Once, m)[0])
 	}
 	return a
+}
+
+func newAddress(t *testing.T) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // say sends a datagram from one of the unproven addresses.
@@ -108,6 +119,9 @@ var attacks = []attack{
 	{"truncated", func(a *attacker) {
 		d := a.real[a.rng.IntN(len(a.real))]
 		a.say(d[:a.rng.IntN(len(d))])
+	}},
+	{"many addresses", func(a *attacker) {
+		_, _ = a.crowd[a.rng.IntN(crowd)].WriteToUDPAddrPort(a.real[a.rng.IntN(len(a.real))], a.target)
 	}},
 	{"forged by a host", (*attacker).forgeHost},
 	{"forged sessions", (*attacker).forgeSession},

@@ -348,6 +348,47 @@ func TestFloodOfOneKind(t *testing.T) {
 	}
 }
 
+// While a flood lasts, of a few addresses or of very many, who comes for the first time is served, and
+// who comes back after a while.
+func TestNewcomersUnderAFlood(t *testing.T) {
+	few, many := attacks[:1], slices.DeleteFunc(slices.Clone(attacks), func(k attack) bool { return k.name != "many addresses" })
+	for _, kinds := range [][]attack{few, many, attacks} {
+		name := kinds[0].name
+		if len(kinds) > 1 {
+			name = "all in turns"
+		}
+		t.Run(name, func(t *testing.T) {
+			if name == "many addresses" && *long == 0 {
+				t.Skip("it may take a minute until one has his turn; make hostile runs this")
+			}
+			b := besiege(t, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			var flooding sync.WaitGroup
+			flooding.Go(func() { b.attackers[0].flood(ctx, b.addrs[0], kinds) })
+			time.Sleep(partTime())
+			for range 3 {
+				began := time.Now()
+				db, err := client.Dial(t.Context(), b.hosts.Addrs()[:1], client.WithTimeout(5*patience))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := db.Put(t.Context(), []byte("newcomer"), []byte("hello")); err != nil {
+					t.Error(err)
+				}
+				t.Logf("a newcomer is served after %v", time.Since(began).Round(time.Millisecond))
+				_ = db.Close()
+			}
+			began := time.Now()
+			if _, err := b.work.db.Get(t.Context(), []byte("newcomer")); err != nil {
+				t.Error(err)
+			}
+			t.Logf("who is known is served after %v", time.Since(began).Round(time.Millisecond))
+			cancel()
+			flooding.Wait()
+		})
+	}
+}
+
 // socketDrops is how many datagrams the kernel dropped because host 1's socket had
 // no room for them; -1 where the kernel does not say.
 func (b *besieged) socketDrops() int {

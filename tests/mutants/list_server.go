@@ -103,6 +103,16 @@ var serverMutants = []mutant{
 		breaks: "nothing is read for whom too much is queued for", by: "./kv/server:TestNothingIsReadForTheChoked",
 	},
 	{
+		name: "queued-of-choked-are-read-for", file: "kv/server/receive.go",
+		before: "	if l.pipeline.choked.has(now, a.src) && marshal.IsRequest(bytes) {\n", after: "	if false {\n",
+		breaks: "nothing is read for whom too much is queued for", by: "./kv/server:TestNothingIsReadForWho",
+	},
+	{
+		name: "many-callers-are-blamed", file: "kv/server/loop.go",
+		before: "	case l.inbox.stranger(src, msg):\n", after: "	default:\n",
+		breaks: "the kernel shuts nobody out for having many callers", by: "./kv/server:TestWhoIsBlamed",
+	},
+	{
 		name: "notices-unbounded", file: "kv/server/notices.go",
 		before: "	if len(n.told) >= maxNotices {\n", after: "	if false {\n",
 		breaks: "the bound of addresses that are told of an overload",

@@ -34,7 +34,7 @@ var udpMutants = []mutant{
 	},
 	{
 		name: "duplicate-fragment-not-acked", file: "udp/reassembly.go",
-		before: "		t.acknowledge(p, nonce, f.id)\n		return\n	case idFresh:", after: "		return\n	case idFresh:",
+		before: "		t.acknowledge(p, nonce, f.id)\n		return false\n	case idFresh:", after: "		return false\n	case idFresh:",
 		breaks: "a finished transmission is acknowledged again, for the first time may be lost", by: "./udp:TestDuplicates",
 	},
 	{
@@ -151,5 +151,50 @@ var udpMutants = []mutant{
 		name: "udp-lingers-past-wake", file: "udp/conn.go",
 		before: "	for lingered := false; ; {", after: "	for {\n		lingered := false",
 		breaks: "who lingers is found by Wake and by his deadline", by: "./udp:TestLinger", hangs: true,
+	},
+	{
+		name: "floods-are-let-in", file: "udp/guard.go",
+		before: "		s.closed[cell] = score >= limit || ", after: "		s.closed[cell] = ",
+		breaks: "the kernel drops what floods", by: "./udp:TestGuardClosesFloods",
+	},
+	{
+		name: "clients-pay-for-strangers", file: "udp/guard.go",
+		before: "		set(cell, !g.scores[Client].closed[cell])\n", after: "		set(cell, !g.scores[Stranger].closed[cell])\n",
+		breaks: "a client is let in whatever strangers do", by: "./udp:TestGuardKnowsFriends",
+	},
+	{
+		name: "hosts-pay-for-clients", file: "udp/guard.go",
+		before: "		set(g.key.cell(src), true)\n", after: "		_ = src\n",
+		breaks: "a host is let in whatever others do", by: "./udp:TestGuardKnowsFriends",
+	},
+	{
+		name: "queued-count-as-dropped", file: "udp/guard.go",
+		before: "min(g.now.weight(cell), g.before.weight(cell))", after: "g.now.weight(cell)",
+		breaks: "what passed before the kernel was told is counted for what it is", by: "./udp:TestGuardCountsTheQueued",
+	},
+	{
+		name: "crowd-shuts-newcomers-out", file: "udp/guard.go",
+		before: "		first = g.turn / turnWindows % turns * words / turns\n", after: "		first = 0\n",
+		breaks: "every newcomer has a turn under a crowd", by: "./udp:TestGuardAgainstACrowd",
+	},
+	{
+		name: "guard-without-a-timer", file: "udp/guard.go",
+		before: "		return g.endsAt\n", after: "		return never\n",
+		breaks: "the guard goes away when nothing comes", by: "./udp:TestGuardClosesFloods",
+	},
+	{
+		name: "filter-hashes-half-an-address", file: "udp/filter.go",
+		before: "		f.mix(b, sourceV6+word)\n", after: "		f.mix(b, sourceV6+word%8)\n",
+		breaks: "the kernel knows sources by the hash by which they are counted", by: "./udp:TestProgram",
+	},
+	{
+		name: "filter-cuts-datagrams", file: "udp/filter.go",
+		before: "	passWhole = 1 << 18\n", after: "	passWhole = 1 << 10\n",
+		breaks: "what the kernel lets through it leaves whole", by: "./udp:TestProgram",
+	},
+	{
+		name: "first-fragments-are-worth-something", file: "udp/reassembly.go",
+		before: "			return t.exceeds(p, f.total)\n", after: "			return false\n",
+		breaks: "who begins more messages than he may is shut out", by: "./udp:TestWhatIsWorthNothing",
 	},
 }
