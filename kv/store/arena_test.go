@@ -180,3 +180,119 @@ func TestADelegatesEntriesStay(t *testing.T) {
 	overwrite('e')
 	check("acknowledged, before the commit")
 }
+
+// TestMovesAndWritesAgreeWithAModel: two stores give ranges to each other while keys are
+// written and deleted, with delegates that are acknowledged late, and commits in between.
+// Both have what a map has, and an unacknowledged delegate what it was made of.
+func TestMovesAndWritesAgreeWithAModel(t *testing.T) {
+	const keys, steps = 2000, 6000
+	random := rand.New(rand.NewPCG(5, 8))
+	type delegate struct{ have, want []marshal.Entry }
+	type side struct {
+		*Memory
+		model       map[delegation.Key]marshal.Entry
+		sent, acked uint64
+		unacked     []delegate
+	}
+	sides := [2]*side{}
+	for i := range sides {
+		sides[i] = &side{Memory: NewMemory(MemoryOptions{}), model: map[delegation.Key]marshal.Entry{}}
+	}
+	same := func(a, b marshal.Entry) bool {
+		return a.Key == b.Key && a.Version == b.Version && bytes.Equal(a.Value, b.Value)
+	}
+	for step := range steps {
+		s, other := sides[step%2], sides[1-step%2]
+		key := numbered(random.IntN(keys))
+		switch random.IntN(8) {
+		case 0, 1, 2, 3:
+			e := marshal.Entry{Key: key, Value: bytes.Repeat([]byte{byte(step)}, random.IntN(60)*random.IntN(60)), Version: marshal.Version(step)}
+			s.Put(e)
+			s.model[key] = e
+		case 4:
+			s.Delete(key)
+			delete(s.model, key)
+		case 5:
+			r := delegation.Range{From: delegation.At(key), Until: delegation.At(numbered(random.IntN(keys)))}
+			if r.Empty() {
+				break
+			}
+			var d delegate
+			s.Ascend(r, func(e marshal.Entry) bool {
+				d.have, d.want = append(d.have, e), append(d.want, s.model[e.Key])
+				return len(d.have) < 300
+			})
+			if len(d.have) == 0 {
+				break
+			}
+			r.Until = delegation.At(d.have[len(d.have)-1].Key.Clone() + "\x00")
+			s.RemoveRange(r)
+			s.sent++
+			s.AddUnacked(2, s.sent, nil)
+			s.unacked = append(s.unacked, d)
+			other.PutAll(d.have)
+			for _, e := range d.want {
+				delete(s.model, e.Key)
+				other.model[e.Key] = e
+			}
+		case 6:
+			if n := random.IntN(len(s.unacked) + 1); n > 0 {
+				s.DropUnacked(2, s.acked+1, s.acked+uint64(n))
+				s.acked += uint64(n)
+				s.unacked = s.unacked[n:]
+			}
+		case 7:
+			commitBoth(t, s)
+		}
+		if e, found := s.Get(key); found != (s.model[key].Key != "") || found && !same(e, s.model[key]) {
+			t.Fatalf("step %d: %q is %v, %v, want %v", step, key, found, e.Version, s.model[key].Version)
+		}
+		for _, d := range s.unacked {
+			for i := range d.have {
+				if !same(d.have[i], d.want[i]) {
+					t.Fatalf("step %d: an unacknowledged delegate's %q became %q, version %d", step, d.want[i].Key, d.have[i].Key, d.have[i].Version)
+				}
+			}
+		}
+	}
+	for _, s := range sides {
+		n := 0
+		s.Ascend(delegation.All, func(e marshal.Entry) bool {
+			n++
+			if !same(e, s.model[e.Key]) {
+				t.Errorf("%q is not what was put last", e.Key)
+			}
+			return true
+		})
+		if n != len(s.model) || s.sent < 100 {
+			t.Errorf("%d entries, want %d; %d delegates", n, len(s.model), s.sent)
+		}
+		if err := s.index.check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestAddressSpaceIsUsedAgain: what an arena had is another's, and reads as zero.
+func TestAddressSpaceIsUsedAgain(t *testing.T) {
+	a := newArena()
+	p := a.pack(marshal.Entry{Key: "key", Value: make([]byte, 100), Version: 1<<64 - 1})
+	retire(&regions{list: a.regions.list})
+	had := a.regions.list[len(a.regions.list)-1]
+	a.regions.list = nil // which a's own end would give away again
+	b := newArena()
+	for found := false; !found; { // among those of arenas of other tests
+		spareRegions.Lock()
+		left := len(spareRegions.list)
+		spareRegions.Unlock()
+		if left == 0 {
+			t.Fatal("the address space is lost")
+		}
+		b.grow()
+		found = unsafe.SliceData(b.regions.list[len(b.regions.list)-1]) == unsafe.SliceData(had)
+	}
+	if runtime.GOOS == "linux" && *p.data != 0 {
+		t.Error("it keeps its memory")
+	}
+	runtime.KeepAlive(b)
+}
