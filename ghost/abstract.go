@@ -54,9 +54,9 @@ func abstractPeer(id delegation.HostID, v *kv.Peer) protocol.Peer {
 // abstractSession leaves out the answers below the floor: they are never given again.
 func abstractSession(v *kv.Session) protocol.Session {
 	s := protocol.Session{ID: v.ID, Nonce: v.Nonce, Serial: v.Serial, Floor: v.Floor}
-	for _, n := range sortedKeys(v.Answers) {
+	for n, answer := range v.Answers() {
 		if n >= v.Floor {
-			m, _ := AbstractMessage(v.Answers[n])
+			m, _ := AbstractMessage(answer)
 			s.Answers = append(s.Answers, protocol.Answer{Number: n, Msg: m})
 		}
 	}

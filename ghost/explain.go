@@ -190,7 +190,8 @@ func (e *explanation) request(q protocol.Packet) error {
 		floor, brief := uint64(0), false
 		if s := e.host.State().Sessions[hd.Session]; s != nil {
 			floor = s.Floor
-			kept, redirected := s.Answers[hd.Number].(*marshal.Redirect)
+			answer, _ := s.Answer(hd.Number)
+			kept, redirected := answer.(*marshal.Redirect)
 			brief = redirected && kept.Range.Empty()
 		}
 		if r, ok := reply.(protocol.SetReply); ok && r.Result == marshal.SetNoRoom {

@@ -53,11 +53,19 @@ func to(change func(h *kv.Host)) func(*kv.Host, kv.Input, *kv.Effects) bool {
 
 func peer(h *kv.Host, id delegation.HostID) *kv.Peer { return h.State().Peers[id] }
 
+// forgetAnswers takes back all that was recorded.
+func forgetAnswers(h *kv.Host) {
+	s := onlySession(h)
+	for n := range s.Answers() {
+		s.DropAnswer(n)
+	}
+}
+
 // forgetRedirect takes back that a redirect was recorded.
 func forgetRedirect(h *kv.Host, _ kv.Input, out *kv.Effects) bool {
 	m, ok := last[*marshal.Redirect](out)
 	if ok {
-		delete(h.State().Sessions[m.Session].Answers, m.Number)
+		h.State().Sessions[m.Session].DropAnswer(m.Number)
 	}
 	return ok
 }
@@ -74,7 +82,7 @@ var tamperings = map[string]tampering{
 		return true
 	}},
 	"a write is answered, not done":   {kv.ActSet, to(func(h *kv.Host) { h.Store().Delete("a") })},
-	"a write is done, not recorded":   {kv.ActSet, to(func(h *kv.Host) { clear(onlySession(h).Answers) })},
+	"a write is done, not recorded":   {kv.ActSet, to(forgetAnswers)},
 	"a write is done, not answered":   {kv.ActSet, func(_ *kv.Host, _ kv.Input, out *kv.Effects) bool { out.Packets = nil; return true }},
 	"a floor moves by itself":         {kv.ActSet, to(func(h *kv.Host) { onlySession(h).Floor++ })},
 	"a clock stands still":            {kv.ActSet, to(func(h *kv.Host) { h.State().Clock-- })},
@@ -168,7 +176,7 @@ func TestAnAnswerThatIsNotRepeated(t *testing.T) {
 	cl := newClient(c, 1)
 	m := cl.setRequest(0, "a", "x")
 	cl.ask(0, m)
-	clear(onlySession(c.hosts[0]).Answers)
+	forgetAnswers(c.hosts[0])
 	var out kv.Effects
 	in := kv.Input{Kind: kv.InputPacket, Packet: kv.Packet{Src: cl.at, Msg: m}}
 	c.hosts[0].Step(c.now, in, &out)

@@ -21,7 +21,7 @@ func (s *State) Clone() *State {
 	c.Sessions = maps.Clone(s.Sessions)
 	for id, v := range s.Sessions {
 		cv := *v
-		cv.Answers = maps.Clone(v.Answers)
+		cv.answers = v.answers.clone()
 		c.Sessions[id] = &cv
 	}
 	c.Moves = maps.Clone(s.Moves)
@@ -183,8 +183,8 @@ func (s *State) encode(b []byte) []byte {
 	for serial, v := range sorted(serials) {
 		b = append(append(b, v.ID[:]...), v.Nonce[:]...)
 		b = appendText(b, v.Client.String())
-		b = appendUint(b, serial, v.Floor, uint64(len(v.Answers)))
-		for n, a := range sorted(v.Answers) {
+		b = appendUint(b, serial, v.Floor, uint64(v.AnswerCount()))
+		for n, a := range v.Answers() {
 			b = marshal.Append(appendUint(b, n), a)
 		}
 	}

@@ -178,7 +178,7 @@ func TestAnswersAreForgottenBelowTheFloor(t *testing.T) {
 		m := &marshal.SetRequest{RequestHeader: marshal.RequestHeader{Session: id, Number: n}, WriteHeader: marshal.WriteHeader{Floor: n}, Key: "k"}
 		h.Step(0, Input{Kind: InputPacket, Packet: Packet{Src: Endpoint{Client: clientForTest}, Msg: m}}, &out)
 	}
-	if got := len(h.state.Sessions[id].Answers); got > 2 || h.live.answers != got {
+	if got := h.state.Sessions[id].AnswerCount(); got > 2 || h.live.answers != got {
 		t.Fatalf("%d answers kept, %d counted", got, h.live.answers)
 	}
 }
@@ -202,8 +202,8 @@ func TestForgottenAnswersTakeNoMemory(t *testing.T) {
 			out.Reset()
 			h.Step(0, Input{Kind: InputPacket, Packet: Packet{Src: Endpoint{Client: clientForTest}, Msg: m}}, &out)
 		}
-		if len(s.Answers) > 2 {
-			t.Fatalf("%d answers are left", len(s.Answers))
+		if s.AnswerCount() > 2 {
+			t.Fatalf("%d answers are left", s.AnswerCount())
 		}
 	}
 	if grown := liveBytes() - before; grown > sessions*8<<10 {

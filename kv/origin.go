@@ -66,7 +66,7 @@ func (s *origins) add(l *liveSession) {
 	l.origin = o
 	o.sessions.push(l)
 	o.count++
-	o.answers += len(l.Answers)
+	o.answers += l.AnswerCount()
 	heap.Fix(&s.heap, o.place)
 }
 
@@ -74,7 +74,7 @@ func (s *origins) remove(l *liveSession) {
 	o := l.origin
 	o.sessions.remove(l)
 	o.count--
-	o.answers -= len(l.Answers)
+	o.answers -= l.AnswerCount()
 	if o.count == 0 {
 		delete(s.byAddr, o.addr)
 		heap.Remove(&s.heap, o.place)
@@ -123,7 +123,7 @@ func (h *Host) spare(o *origin) bool {
 // then who is told that the session is unknown, half of that time after he sent a
 // write, takes the outcome for unknown (the client library's resume).
 func (h *Host) outstanding(s *liveSession) bool {
-	return s.held > 0 || len(s.Answers) > 0 && h.now-s.used < h.cfg.Limits.SessionIdle/4*3
+	return s.held > 0 || s.AnswerCount() > 0 && h.now-s.used < h.cfg.Limits.SessionIdle/4*3
 }
 
 // originHeap implements heap.Interface.

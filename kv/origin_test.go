@@ -289,7 +289,7 @@ func TestRecordedAnswersAreShort(t *testing.T) {
 		if no := one[*marshal.OrderReply](w, w.ask(1, order)); no.Reason != marshal.NotOwner || no.Range.Empty() {
 			t.Errorf("an order about keys of %d bytes: %+v", size, no)
 		}
-		for n, m := range w.Node(1).Host.State().Sessions[s].Answers {
+		for n, m := range w.Node(1).Host.State().Sessions[s].Answers() {
 			if got := len(marshal.Append(nil, m)); got > kv.DefaultAnswerBytes {
 				t.Errorf("keys of %d bytes: %d bytes are recorded of answer %d", size, got, n)
 			}

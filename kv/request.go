@@ -32,7 +32,8 @@ func (h *Host) setRequest(p Packet, m *marshal.SetRequest) {
 		h.elsewhere(p, m.RequestHeader, m.Hint, m.Key, s)
 		return
 	}
-	reply := &marshal.SetReply{RequestHeader: m.RequestHeader, Result: marshal.SetNoRoom}
+	reply := h.out.setReply()
+	*reply = marshal.SetReply{RequestHeader: m.RequestHeader, Result: marshal.SetNoRoom}
 	switch {
 	case m.Delete || h.room >= h.cfg.Limits.ReserveBytes:
 		reply.Result, reply.Version = h.set(m)

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"net/netip"
 
 	"ironkv/delegation"
@@ -18,7 +17,6 @@ type liveSession struct {
 	used   Time
 	floor  uint64 // the highest floor seen
 	held   int    // requests of it that are held
-	most   int    // recorded answers at one time, since their map was made
 	// neighbors in the rings of all sessions and of the origin's.
 	neighbors [numRings]struct{ prev, next *liveSession }
 }
@@ -97,7 +95,7 @@ func (s *sessions) add(v *Session, now Time) *liveSession {
 	s.byID[v.ID] = l
 	s.byNonce[v.Nonce] = l
 	s.byClient[v.Client]++
-	s.answers += len(v.Answers)
+	s.answers += v.AnswerCount()
 	s.recent.push(l)
 	s.origins.add(l)
 	return l
@@ -109,7 +107,7 @@ func (s *sessions) remove(l *liveSession) {
 	if s.byClient[l.Client]--; s.byClient[l.Client] == 0 {
 		delete(s.byClient, l.Client)
 	}
-	s.answers -= len(l.Answers)
+	s.answers -= l.AnswerCount()
 	s.recent.remove(l)
 	s.origins.remove(l)
 }
@@ -197,7 +195,7 @@ func (h *Host) openSession(client netip.AddrPort, nonce marshal.Nonce) *liveSess
 	h.state.LastSession++
 	h.store.SetIdentity(h.state.Identity)
 	rec := SessionRecord{ID: h.sessionID(h.state.LastSession), Nonce: nonce, Serial: h.state.LastSession, Client: client}
-	s := &Session{SessionRecord: rec, Answers: map[uint64]marshal.Message{}}
+	s := &Session{SessionRecord: rec}
 	h.state.Sessions[rec.ID] = s
 	h.store.OpenSession(rec)
 	return h.live.add(s, h.now)
@@ -259,8 +257,9 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 	case hd.Number < s.floor || hd.Number == 0 || w.Floor > hd.Number:
 		h.drop(DropBelowFloor)
 		return nil
-	case s.Answers[hd.Number] != nil:
-		h.send(p.Src, s.Answers[hd.Number])
+	case s.answered(hd.Number):
+		again, _ := s.Answer(hd.Number)
+		h.send(p.Src, again)
 		return nil
 	}
 	s.floor = max(s.floor, w.Floor)
@@ -270,7 +269,7 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 		return nil
 	// The number at the floor is never refused for the answers above it: they can
 	// only be forgotten once the floor passes it.
-	case hd.Number > s.floor && len(s.Answers) >= answersPerSession && crowded(s.origin.answers, h.live.answers, h.cfg.Limits.Answers):
+	case hd.Number > s.floor && s.AnswerCount() >= answersPerSession && crowded(s.origin.answers, h.live.answers, h.cfg.Limits.Answers):
 		h.refuse(p.Src, hd, marshal.Overloaded)
 		return nil
 	case h.holds.has(hd, true):
@@ -280,28 +279,18 @@ func (h *Host) writer(p Packet, hd marshal.RequestHeader, w marshal.WriteHeader)
 	return s
 }
 
-// keptAnswers is for how many answers a session keeps the memory (3 KiB) without having
-// them: those of common batches, so that these make no new map each time.
-const keptAnswers = 64
-
 // answer records the one answer that a number of a write or an order ever gets,
 // and sends it. Only this closes the number.
 func (h *Host) answer(p Packet, s *liveSession, number uint64, m marshal.Message) {
 	// All recorded numbers lie within a window above the old floor.
 	for n := s.Floor; n < min(s.floor, s.Floor+uint64(h.cfg.Limits.Window)); n++ {
-		if _, ok := s.Answers[n]; ok {
-			delete(s.Answers, n)
+		if s.DropAnswer(n) {
 			h.live.count(s, -1)
 		}
 	}
-	if s.most > keptAnswers && len(s.Answers) <= s.most/4 {
-		// A map, and its clone, keeps the memory of the most that it ever held.
-		s.Answers, s.most = maps.Collect(maps.All(s.Answers)), 0
-	}
 	s.Floor = s.floor
 	kept := h.brief(m)
-	s.Answers[number] = kept
-	s.most = max(s.most, len(s.Answers))
+	s.SetAnswer(number, kept)
 	h.live.count(s, 1)
 	h.store.SetAnswer(s.ID, number, s.Floor, kept)
 	h.send(p.Src, m)

@@ -97,10 +97,8 @@ type SessionRecord struct {
 type Session struct {
 	SessionRecord
 	// Floor is the number below which all were answered or given up.
-	Floor uint64
-	// Answers are the recorded answers, by number: those at or above Floor, and
-	// a few below it that have not been forgotten yet.
-	Answers map[uint64]marshal.Message
+	Floor   uint64
+	answers answers
 }
 
 // Move is the durable job that carries out a Shard order.

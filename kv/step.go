@@ -119,7 +119,10 @@ type Effects struct {
 	Drop      DropReason // of the last step
 	Packets   []Packet   // to send, in order
 	Transfers []Transfer
-	gets      []marshal.GetReply // where replies to reads live, so that none is allocated by itself
+	// gets and sets are where replies to reads and writes live, so that none is allocated
+	// by itself.
+	gets []marshal.GetReply
+	sets []marshal.SetReply
 	// Halt is set where the host must stop for good; nothing of this step may leave.
 	Halt error
 }
@@ -128,16 +131,20 @@ type Effects struct {
 func (e *Effects) Reset() {
 	clear(e.Packets)
 	clear(e.gets)
-	*e = Effects{Packets: e.Packets[:0], Transfers: e.Transfers[:0], gets: e.gets[:0]}
+	*e = Effects{Packets: e.Packets[:0], Transfers: e.Transfers[:0], gets: e.gets[:0], sets: e.sets[:0]}
 }
 
-// getReply returns a place for a reply that lasts until Reset.
-func (e *Effects) getReply() *marshal.GetReply {
-	if len(e.gets) == cap(e.gets) {
-		e.gets = make([]marshal.GetReply, 0, max(1, 2*cap(e.gets)))
+// getReply and setReply return a place for a reply that lasts until Reset.
+func (e *Effects) getReply() *marshal.GetReply { return place(&e.gets) }
+func (e *Effects) setReply() *marshal.SetReply { return place(&e.sets) }
+
+// place returns a new place of list; those returned before stay where they are.
+func place[T any](list *[]T) *T {
+	if len(*list) == cap(*list) {
+		*list = make([]T, 0, max(1, 2*cap(*list)))
 	}
-	e.gets = e.gets[:len(e.gets)+1]
-	return &e.gets[len(e.gets)-1]
+	*list = (*list)[:len(*list)+1]
+	return &(*list)[len(*list)-1]
 }
 
 func (e *Effects) send(src, dst Endpoint, m marshal.Message) {

@@ -50,6 +50,7 @@ type Records interface {
 	// SetAnswer keeps the answer to a number, and the session's floor with it.
 	// Answers below the floor may be forgotten. Two numbers that are window or
 	// more apart are never both needed, so number modulo window may be the place.
+	// The answer's memory is used again after the call.
 	SetAnswer(id marshal.SessionID, number, floor uint64, answer marshal.Message)
 	// SetMove replaces a move; DropMove forgets one that has ended.
 	SetMove(m Move)

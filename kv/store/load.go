@@ -38,7 +38,7 @@ func (l *loader) delegate(to delegation.HostID, d *marshal.Delegate) {
 }
 
 func (l *loader) session(s kv.SessionRecord) {
-	l.state.Sessions[s.ID] = &kv.Session{SessionRecord: s, Answers: map[uint64]marshal.Message{}}
+	l.state.Sessions[s.ID] = &kv.Session{SessionRecord: s}
 }
 
 func (l *loader) answer(id marshal.SessionID, a answer) {
@@ -59,7 +59,7 @@ func (l *loader) settle() {
 		}
 		for _, a := range l.answers {
 			if a.number >= s.Floor {
-				s.Answers[a.number] = a.message
+				s.SetAnswer(a.number, a.message)
 			}
 		}
 	}

@@ -56,10 +56,10 @@ func (m *model) state() *kv.State {
 		s.Peers[id] = kv.RestorePeer(p, list)
 	}
 	for id, rec := range m.sessions {
-		session := &kv.Session{SessionRecord: rec, Floor: m.floors[id], Answers: map[uint64]marshal.Message{}}
+		session := &kv.Session{SessionRecord: rec, Floor: m.floors[id]}
 		for number, a := range m.answers[id] {
 			if number >= session.Floor {
-				session.Answers[number] = a
+				session.SetAnswer(number, a)
 			}
 		}
 		s.Sessions[id] = session
@@ -90,8 +90,8 @@ func describe(s *kv.State) string {
 	for _, id := range ids {
 		session := s.Sessions[id]
 		fmt.Fprintf(&b, "session %x: %+v floor %d\n", id, session.SessionRecord, session.Floor)
-		for _, n := range slices.Sorted(maps.Keys(session.Answers)) {
-			fmt.Fprintf(&b, "  %d: %x\n", n, marshal.Append(nil, session.Answers[n]))
+		for n, answer := range session.Answers() {
+			fmt.Fprintf(&b, "  %d: %x\n", n, marshal.Append(nil, answer))
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(s.Moves)) {

@@ -25,7 +25,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "answer-not-repeated", file: "kv/session.go",
-		before: "case s.Answers[hd.Number] != nil:", after: "case false:",
+		before: "case s.answered(hd.Number):", after: "case false:",
 		breaks: "a request is executed once, however often it arrives", names: "OperationsExecuteAtMostOnce",
 	},
 	{
@@ -35,8 +35,13 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "answer-not-recorded", file: "kv/session.go",
-		before: "	s.Answers[number] = kept\n", after: "",
+		before: "	s.SetAnswer(number, kept)\n", after: "",
 		breaks: "an answer is recorded before it is sent",
+	},
+	{
+		name: "answers-behind-a-hole-lost", file: "kv/answers.go",
+		before: ">= (next-hole)&mask {", after: "> (next-hole)&mask {",
+		breaks: "an answer is found also where another stood before it", by: "./kv",
 	},
 	{
 		name: "answers-above-floor-forgotten", file: "kv/session.go",
@@ -56,7 +61,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "floor-write-refused", file: "kv/session.go",
-		before: "case hd.Number > s.floor && len(s.Answers)", after: "case len(s.Answers)",
+		before: "case hd.Number > s.floor && s.AnswerCount()", after: "case s.AnswerCount()",
 		breaks: "the number at the floor is always taken, else nothing ever is again", by: "./kv",
 	},
 	{
@@ -120,7 +125,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "holding-session-spared", file: "kv/origin.go",
-		before: "return s.held > 0 || len", after: "return len",
+		before: "return s.held > 0 || s.Answer", after: "return s.Answer",
 		breaks: "a session with a held request makes no room for another", by: "./kv",
 	},
 	{
@@ -149,8 +154,8 @@ var sessionMutants = []mutant{
 		breaks: "of an origin's sessions the one that was longest unused makes room", by: "./kv",
 	},
 	{
-		name: "forgotten-answers-stay", file: "kv/session.go",
-		before: "if s.most > keptAnswers && len", after: "if s.most > 1<<20 && len",
+		name: "forgotten-answers-stay", file: "kv/answers.go",
+		before: "for size > keptSlots && 8", after: "for size > 1<<20 && 8",
 		breaks: "a session takes no memory for answers that it forgot", by: "./kv",
 	},
 	{

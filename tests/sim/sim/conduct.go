@@ -86,8 +86,8 @@ func keepsBounds(h *kv.Host) error {
 		}
 	}
 	for _, v := range state.Sessions {
-		if uint32(len(v.Answers)) > l.Window {
-			return fmt.Errorf("session %v has %d answers recorded, its window is %d", v.ID, len(v.Answers), l.Window)
+		if uint32(v.AnswerCount()) > l.Window {
+			return fmt.Errorf("session %v has %d answers recorded, its window is %d", v.ID, v.AnswerCount(), l.Window)
 		}
 	}
 	for id, p := range state.Peers {
