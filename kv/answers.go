@@ -20,9 +20,11 @@ const (
 // forgets another, so those of writes are kept by value, in a table of open addresses
 // with linear probing: numbers that follow each other never meet there.
 type answers struct {
-	// table has a length of 0 or a power of two, and is at most three quarters full.
+	// table has a length of 0 or a power of two, and is at most three quarters full. A
+	// number's home is its remainder by that; it stands there, or behind it without a gap.
 	table  []written
 	n      int                        // slots of table that are used
+	astray int                        // of these, not at home
 	others map[uint64]marshal.Message // answers of other kinds
 }
 
@@ -33,13 +35,15 @@ type written struct {
 	result  marshal.SetResult
 }
 
+func (a *answers) home(number uint64) int { return int(number) & (len(a.table) - 1) }
+
 // find returns the slot of number, or the free one where it would be.
 func (a *answers) find(number uint64) (slot int, found bool) {
 	mask := len(a.table) - 1
 	if mask < 0 {
 		return 0, false
 	}
-	for slot = int(number) & mask; a.table[slot].number != 0; slot = (slot + 1) & mask {
+	for slot = a.home(number); a.table[slot].number != 0; slot = (slot + 1) & mask {
 		if a.table[slot].number == number {
 			return slot, true
 		}
@@ -55,8 +59,27 @@ func (a *answers) put(w written) {
 			slot, _ = a.find(w.number)
 		}
 		a.n++
+		a.place(slot, w)
+		return
 	}
 	a.table[slot] = w
+}
+
+// place fills a slot that is free.
+func (a *answers) place(slot int, w written) {
+	a.table[slot] = w
+	if slot != a.home(w.number) {
+		a.astray++
+	}
+}
+
+// free takes out what is in a slot.
+func (a *answers) free(slot int) (w written) {
+	w, a.table[slot] = a.table[slot], written{}
+	if slot != a.home(w.number) {
+		a.astray--
+	}
+	return w
 }
 
 // drop frees the slot of number, and moves those up that stand behind it only because
@@ -66,15 +89,15 @@ func (a *answers) drop(number uint64) bool {
 	if !found {
 		return false
 	}
+	a.n--
+	a.free(hole)
 	mask := len(a.table) - 1
-	for next := (hole + 1) & mask; a.table[next].number != 0; next = (next + 1) & mask {
-		if home := int(a.table[next].number) & mask; (next-home)&mask >= (next-hole)&mask {
-			a.table[hole] = a.table[next]
+	for next := (hole + 1) & mask; a.astray > 0 && a.table[next].number != 0; next = (next + 1) & mask {
+		if (next-a.home(a.table[next].number))&mask >= (next-hole)&mask {
+			a.place(hole, a.free(next))
 			hole = next
 		}
 	}
-	a.table[hole] = written{}
-	a.n--
 	return true
 }
 
@@ -91,17 +114,19 @@ func (a *answers) shrink() {
 
 func (a *answers) resize(size int) {
 	old := a.table
-	a.table = make([]written, size)
+	a.table, a.astray = make([]written, size), 0
 	for _, w := range old {
 		if w.number != 0 {
 			slot, _ := a.find(w.number)
-			a.table[slot] = w
+			a.place(slot, w)
 		}
 	}
 }
 
 func (a *answers) clone() answers {
-	return answers{table: slices.Clone(a.table), n: a.n, others: maps.Clone(a.others)}
+	c := *a
+	c.table, c.others = slices.Clone(a.table), maps.Clone(a.others)
+	return c
 }
 
 // AnswerCount is how many answers are recorded.

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -86,5 +87,20 @@ func TestAnswersTakeNoMemoryByTheWrite(t *testing.T) {
 	write()
 	if n := testing.AllocsPerRun(100, write); n != 0 {
 		t.Errorf("%v allocations for 64 answers", n)
+	}
+}
+
+// BenchmarkAnswers records and forgets answers, of which so many follow each other.
+func BenchmarkAnswers(b *testing.B) {
+	for _, n := range []uint64{16, 1024} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s, reply := &Session{}, &marshal.SetReply{}
+			for number := uint64(1); b.Loop(); number++ {
+				s.SetAnswer(number, reply)
+				if number > n {
+					s.DropAnswer(number - n)
+				}
+			}
+		})
 	}
 }
