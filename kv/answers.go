@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// keptSlots is how many slots (3 KiB) a session keeps also without the answers for
-	// them: those of common batches, so that these take no memory each time.
+	// keptSlots is how many slots (3 KiB) a session keeps in any case without the answers
+	// for them: those of common batches, so that these take no memory each time.
 	keptSlots = 128
 	// leastSlots is how many a session with an answer has at least, a power of two.
 	leastSlots = 8
@@ -172,7 +172,6 @@ func (s *Session) Answers() iter.Seq2[uint64, marshal.Message] {
 // SetAnswer records the answer to a number above 0, which names the session and the
 // number. It keeps answers of other kinds than [marshal.SetReply] as they are.
 func (s *Session) SetAnswer(number uint64, answer marshal.Message) {
-	s.answers.shrink()
 	if r, ok := answer.(*marshal.SetReply); ok {
 		delete(s.answers.others, number)
 		s.answers.put(written{number: number, version: r.Version, result: r.Result})

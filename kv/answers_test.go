@@ -14,7 +14,7 @@ import (
 // TestAnswersAreAMap: whatever numbers come and go, a session has the answers that a map
 // of them has, also those whose numbers want the same slot.
 func TestAnswersAreAMap(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		s := &Session{SessionRecord: SessionRecord{ID: marshal.SessionID{byte(seed)}}}
 		model := map[uint64]marshal.Message{}
@@ -39,6 +39,7 @@ func TestAnswersAreAMap(t *testing.T) {
 				delete(model, number)
 			}
 			if step%100 == 0 {
+				s.answers.shrink()
 				sameAnswers(t, s, model)
 			}
 		}

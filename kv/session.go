@@ -72,7 +72,8 @@ type sessions struct {
 	byClient map[netip.AddrPort]int
 	origins  origins
 	recent   sessionRing
-	answers  int // recorded answers over all sessions
+	// answers and slots are how many of them there are over all sessions.
+	answers, slots int
 }
 
 func newSessions(state map[marshal.SessionID]*Session) sessions {
@@ -96,6 +97,7 @@ func (s *sessions) add(v *Session, now Time) *liveSession {
 	s.byNonce[v.Nonce] = l
 	s.byClient[v.Client]++
 	s.answers += v.AnswerCount()
+	s.slots += len(v.answers.table)
 	s.recent.push(l)
 	s.origins.add(l)
 	return l
@@ -108,6 +110,7 @@ func (s *sessions) remove(l *liveSession) {
 		delete(s.byClient, l.Client)
 	}
 	s.answers -= l.AnswerCount()
+	s.slots -= len(l.answers.table)
 	s.recent.remove(l)
 	s.origins.remove(l)
 }
@@ -289,8 +292,13 @@ func (h *Host) answer(p Packet, s *liveSession, number uint64, m marshal.Message
 		}
 	}
 	s.Floor = s.floor
+	before := len(s.answers.table)
+	if h.live.slots > h.cfg.Limits.Answers {
+		s.answers.shrink()
+	}
 	kept := h.brief(m)
 	s.SetAnswer(number, kept)
+	h.live.slots += len(s.answers.table) - before
 	h.live.count(s, 1)
 	h.store.SetAnswer(s.ID, number, s.Floor, kept)
 	h.send(p.Src, m)
