@@ -153,3 +153,37 @@ func TestOlderCopyIsFoundOutByNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Word that a peer knows this host by another incarnation ends the host; so each part
+// of it has to be so, or an old packet would do that.
+func TestAMismatchIsBelievedOnlyWhole(t *testing.T) {
+	r := newRig(t, 2, kv.Limits{})
+	life := r.Node(1).Host.State().Incarnation
+	for _, change := range []func(*marshal.Mismatch){
+		nil,
+		func(m *marshal.Mismatch) { m.ToIncarnation++ },   // to another life of this host
+		func(m *marshal.Mismatch) { m.FromIncarnation++ }, // of another life of the peer
+		func(m *marshal.Mismatch) { m.Known = 0 },         // it knows none
+		func(m *marshal.Mismatch) { m.Known = life },      // it knows this one
+	} {
+		w := r.World.Clone()
+		m := &marshal.Mismatch{PeerHeader: r.peer(2, 1), Known: life + 1}
+		if change != nil {
+			change(m)
+		}
+		out := w.Step(1, kv.Input{Kind: kv.InputPacket, Packet: kv.Packet{Src: host(2), Msg: m}})
+		if halts := w.Halted[1] != nil; halts != (change == nil) || (!halts && out.Drop != kv.DropIncarnation) {
+			t.Errorf("%+v: halted with %v, dropped for %v", m, w.Halted[1], out.Drop)
+		}
+	}
+}
+
+// A greeting to another life of this host confirms nothing, and nothing of its numbers
+// is about this one.
+func TestAGreetingToAnotherLifeIsRefused(t *testing.T) {
+	r := newRig(t, 2, kv.Limits{})
+	hd := r.peer(2, 1)
+	hd.ToIncarnation++
+	out := r.dropped(host(2), 1, &marshal.Greet{PeerHeader: hd, Received: 7}, kv.DropIncarnation)
+	one[*marshal.Mismatch](r, to(host(2), out))
+}

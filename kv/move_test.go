@@ -178,6 +178,37 @@ func TestCancelKeepsWhatHasMoved(t *testing.T) {
 	}
 }
 
+// What has been sent whole is delivered, and what was canceled stays so.
+func TestOrdersForAMoveThatSendsNoMore(t *testing.T) {
+	for _, canceled := range []bool{false, true} {
+		limits := kv.Limits{}
+		if canceled {
+			limits.ChunkBytes = 1
+		}
+		r := newRig(t, 2, limits)
+		s := r.session(1, 1)
+		for i, key := range []delegation.Key{"a", "b"} {
+			r.ask(1, put(s, uint64(i)+1, uint64(i)+1, key, "v"))
+		}
+		move := one[*marshal.OrderReply](r, r.ask(1, shard(s, 3, delegation.All, 2))).Move
+		r.delegateInFlight(1)
+		n, want := uint64(4), marshal.MoveDraining
+		if canceled {
+			r.ask(1, order(s, n, move, marshal.MoveCancel))
+			n, want = n+1, marshal.MoveStopping
+		}
+		for _, action := range []marshal.MoveAction{marshal.MovePause, marshal.MoveResume, marshal.MoveCancel} {
+			if a := one[*marshal.OrderReply](r, r.ask(1, order(s, n, move, action))); a.Reason != marshal.MoveEnded {
+				t.Errorf("canceled %v, action %d: %v", canceled, action, a.Reason)
+			}
+			if phase := r.Node(1).Host.State().Moves[move.Number].Phase; phase != want {
+				t.Errorf("canceled %v, action %d: the move is %v, want %v", canceled, action, phase, want)
+			}
+			n++
+		}
+	}
+}
+
 func TestMoveGoesOnAfterBothEndsCrash(t *testing.T) {
 	r := newRig(t, 2, kv.Limits{ChunkBytes: 1})
 	s := r.session(1, 1)

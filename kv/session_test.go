@@ -33,6 +33,7 @@ func TestNumberBelowFloorIsDropped(t *testing.T) {
 	if e, _ := r.Node(1).Store.Get("k"); string(e.Value) != "successor" {
 		t.Fatalf("a write that was given up came after its successor: %q", e.Value)
 	}
+	r.dropped(kv.Endpoint{Client: r.addr}, 1, put(s, 3, 4, "k", "below its own floor"), kv.DropBelowFloor)
 }
 
 // The floor is durable with the answers: a restart does not open it again.

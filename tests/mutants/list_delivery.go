@@ -147,6 +147,31 @@ var deliveryMutants = []mutant{
 		breaks: "a host that lost its state is not met anew under its id", by: "./kv",
 	},
 	{
+		name: "older-copy-noticed-by-sent-only", file: "kv/peer.go",
+		before: "(m.Received > peer.Out.Sent() || m.Acked > peer.In.Tombstone()) {", after: "m.Received > peer.Out.Sent() {",
+		breaks: "a host that has lost what it received stops", by: "./kv:TestOlderCopyIsFoundOutByNumbers",
+	},
+	{
+		name: "greeting-to-another-life-taken", file: "kv/peer.go",
+		before: "if stranger || (m.ToIncarnation != 0 && m.ToIncarnation != h.state.Incarnation) {", after: "if stranger {",
+		breaks: "a greeting to another life of a host confirms nothing", by: "./kv:TestAGreetingToAnotherLifeIsRefused",
+	},
+	{
+		name: "mismatch-to-another-life-believed", file: "kv/peer.go",
+		before: "if m.ToIncarnation != h.state.Incarnation || !known ||", after: "if !known ||",
+		breaks: "what was said to another life of a host does not end it", by: "./kv:TestAMismatchIsBelievedOnlyWhole",
+	},
+	{
+		name: "mismatch-of-another-life-believed", file: "kv/peer.go",
+		before: "known := peer.Incarnation == 0 || peer.Incarnation == m.FromIncarnation", after: "known := true",
+		breaks: "what another life of a peer says does not end a host", by: "./kv:TestAMismatchIsBelievedOnlyWhole",
+	},
+	{
+		name: "mismatch-that-agrees-believed", file: "kv/peer.go",
+		before: " || m.Known == 0 || m.Known == h.state.Incarnation {", after: " || m.Known == 0 {",
+		breaks: "a peer that knows this incarnation does not end the host", by: "./kv:TestAMismatchIsBelievedOnlyWhole",
+	},
+	{
 		name: "older-copy-not-noticed", file: "kv/peer.go",
 		before: "if confirms && (m.Received > peer.Out.Sent() || m.Acked > peer.In.Tombstone()) {", after: "if false {",
 		breaks: "a host that came back with an older copy of its state stops", by: "./kv",

@@ -9,6 +9,11 @@ var sessionMutants = []mutant{
 		breaks: "a number that its client has given up is dropped", by: "./kv",
 	},
 	{
+		name: "number-below-its-own-floor", file: "kv/session.go",
+		before: "hd.Number == 0 || w.Floor > hd.Number:", after: "hd.Number == 0:",
+		breaks: "a write that says of its own number that it was given up is not executed", by: "./kv:TestNumberBelowFloorIsDropped",
+	},
+	{
 		name: "floor-lowered", file: "kv/session.go",
 		before: "	switch {\n	case hd.Number < s.floor || hd.Number == 0", after: "	s.floor = min(s.floor, hd.Number)\n	switch {\n	case hd.Number < s.floor || hd.Number == 0",
 		breaks: "a number that its client has given up is executed no more",

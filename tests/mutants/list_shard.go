@@ -48,6 +48,16 @@ var shardMutants = []mutant{
 		breaks: "an order is about the move that it names, not that of another host with the same number",
 	},
 	{
+		name: "order-for-a-draining-move", file: "kv/shard.go",
+		before: "j.Phase == marshal.MoveStopping || (j.Phase == marshal.MoveDraining && m.Action != marshal.MoveThrottle) {", after: "j.Phase == marshal.MoveStopping {",
+		breaks: "a move that has sent all of its chunks cannot be paused or canceled", by: "./kv:TestOrdersForAMoveThatSendsNoMore",
+	},
+	{
+		name: "order-for-a-stopping-move", file: "kv/shard.go",
+		before: "j.Phase == marshal.MoveStopping || (j.Phase", after: "(j.Phase",
+		breaks: "a move that was canceled does not go on", by: "./kv:TestOrdersForAMoveThatSendsNoMore",
+	},
+	{
 		name: "order-not-persisted", file: "kv/shard.go",
 		before: "	h.store.SetMove(*j.Move)\n	return marshal.OrderAccepted\n}", after: "	return marshal.OrderAccepted\n}",
 		breaks: "a pause survives a crash",
