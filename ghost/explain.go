@@ -365,7 +365,7 @@ func (e *explanation) compare() error {
 	for _, w := range p.Peers {
 		g := s.Peers[w.ID]
 		if w.Acked != g.Out.Acked() || w.Sent() != g.Out.Sent() || w.Received != g.In.Tombstone() || w.Incarnation != g.Incarnation {
-			err = errors.Join(err, fmt.Errorf("with host %d: want acked %d, sent %d, received %d; got %d, %d, %d",
+			err = errors.Join(err, fmt.Errorf("with host %d: acked %d, sent %d, received %d in P; %d, %d, %d in H",
 				w.ID, w.Acked, w.Sent(), w.Received, g.Out.Acked(), g.Out.Sent(), g.In.Tombstone()))
 		}
 	}
@@ -376,7 +376,7 @@ func (e *explanation) compare() error {
 			got = marshal.Entry{Key: want.Key}
 		}
 		if abstractEntry(got) != want {
-			err = errors.Join(err, fmt.Errorf("entry of %v: want version %d, got %d", m.Key, want.Version, got.Version))
+			err = errors.Join(err, fmt.Errorf("entry of %v: version %d in P, %d in H", m.Key, want.Version, got.Version))
 		}
 	}
 	return err
@@ -384,7 +384,7 @@ func (e *explanation) compare() error {
 
 func differ[T comparable](what string, want, got T) error {
 	if want != got {
-		return fmt.Errorf("%s: want %v, got %v", what, want, got)
+		return fmt.Errorf("%s: %v in P, %v in H", what, want, got)
 	}
 	return nil
 }

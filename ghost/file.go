@@ -231,7 +231,7 @@ func newLife(open func(read func(*recordReader) error) error, name string) (life
 	}
 	life.Batches = func(yield func(Batch, error) bool) {
 		if err := open(func(r *recordReader) error { return r.batches(yield) }); err != nil {
-			yield(Batch{}, fmt.Errorf("%s: %w", name, err))
+			yield(Batch{}, err)
 		}
 	}
 	return life, nil

@@ -76,8 +76,9 @@ type Life struct {
 	Path string
 	// Durable is the number of the step up to which the store had synced everything.
 	Durable uint64
-	// Batches yields the life's batches in order. The error is that of reading, and
-	// ends the sequence: [ErrTruncated] where the life did not end cleanly.
+	// Batches yields the life's batches in order. The error is that of reading, does
+	// not name the journal, and ends the sequence: [ErrTruncated] where the life did
+	// not end cleanly.
 	Batches func(yield func(Batch, error) bool)
 }
 

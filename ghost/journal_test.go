@@ -3,6 +3,7 @@ package ghost_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -174,8 +175,12 @@ func eachDamage(t *testing.T, puts, stride int, end error) {
 		t.Fatal(err)
 	}
 	for n := 0; n < len(whole); n += stride {
-		if err := damaged(t, whole[:n]); !errors.Is(err, ghost.ErrCorrupt) {
+		err := damaged(t, whole[:n])
+		if !errors.Is(err, ghost.ErrCorrupt) {
 			t.Fatalf("cut to %d of %d bytes: got %v", n, len(whole), err)
+		}
+		if text := err.Error(); strings.Contains(text, "cut off") && !strings.Contains(text, fmt.Sprintf(" %d bytes", n)) {
+			t.Fatalf("cut to %d of %d bytes: it says %v", n, len(whole), err)
 		}
 	}
 	slack := 0
@@ -208,6 +213,32 @@ func eachDamage(t *testing.T, puts, stride int, end error) {
 	}
 	if err := damaged(t, append(whole, 0)); end == nil && !errors.Is(err, ghost.ErrCorrupt) {
 		t.Errorf("a byte more: got %v", err)
+	}
+}
+
+// What is wrong with a journal is told with its name, once.
+func TestAJournalIsNamedOnce(t *testing.T) {
+	c, files, _ := journaled(t, 1)
+	c.settle()
+	newClient(c, 1).put(0, "a", strings.Repeat("x", 1000))
+	if err := files[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := files[0].Path()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[bytes.LastIndexByte(whole, 'x')] = 'y'
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	life, err := ghost.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ghost.Verify([]ghost.Life{life}, replaying); !errors.Is(err, ghost.ErrCorrupt) || strings.Count(err.Error(), path) != 1 {
+		t.Errorf("got %v", err)
 	}
 }
 

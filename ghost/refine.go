@@ -3,6 +3,7 @@ package ghost
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ironkv/delegation"
 	"ironkv/ghost/judge"
@@ -209,12 +210,16 @@ func describe(in kv.Input, out *kv.Effects) string {
 	what := "a timer"
 	switch in.Kind {
 	case kv.InputPacket:
-		what = fmt.Sprintf("%T from host %d %v", in.Packet.Msg, in.Packet.Src.Host, in.Packet.Src.Client)
+		what = fmt.Sprintf("%s from %v", typeName(in.Packet.Msg), protocol.Endpoint(in.Packet.Src))
 	case kv.InputRoom:
 		what = "news of room"
 	case kv.InputTimer:
 	}
 	return fmt.Sprintf("%s, %s", what, ActionName(out.Action))
+}
+
+func typeName(m marshal.Message) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", m), "*marshal.")
 }
 
 // uniqueSeqnos is the invariant of that name for what one step sent.

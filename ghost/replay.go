@@ -111,20 +111,33 @@ func (r *replay) step(out *kv.Effects) (kv.Input, bool, error) {
 
 func compare(s Step, out *kv.Effects) error {
 	err := errors.Join(
-		differ("action", ActionName(s.Action), ActionName(out.Action)),
-		differ("reason for dropping", s.Drop, out.Drop),
-		differ("packets sent", s.Sends, len(out.Packets)),
-		differ("digest of what was sent", s.Digest, Digest(s.Input.Packet.Src, out.Packets)),
-		differ("ranges that changed hands", len(s.Transfers), len(out.Transfers)),
+		differHere("action", ActionName(s.Action), ActionName(out.Action)),
+		differHere("reason for dropping", s.Drop, out.Drop),
+		differHere("packets sent", s.Sends, len(out.Packets)),
+		differHere("digest of what was sent", hex32(s.Digest), hex32(Digest(s.Input.Packet.Src, out.Packets))),
+		differHere("ranges that changed hands", len(s.Transfers), len(out.Transfers)),
 	)
 	if err != nil {
 		return err
 	}
 	for i, t := range s.Transfers {
-		err = errors.Join(err, differ("range that changed hands", t, out.Transfers[i]))
+		err = errors.Join(err, differHere("range that changed hands", t, out.Transfers[i]))
 	}
 	return err
 }
+
+// differHere compares what a journal says with what is done here.
+func differHere[T comparable](what string, journal, here T) error {
+	if journal != here {
+		return fmt.Errorf("%s: %v in the journal, %v here", what, journal, here)
+	}
+	return nil
+}
+
+// hex32 prints as eight hex digits.
+type hex32 uint32
+
+func (h hex32) String() string { return fmt.Sprintf("%08x", uint32(h)) }
 
 // restart goes on to the host's next life; there is none where over is set then.
 func (r *replay) restart() error {

@@ -176,7 +176,7 @@ func readStream(file io.ReaderAt, size int64) (*streamReader, error) {
 	written, used := uint64(size-piecesAt), r.length%pieceBytes
 	whole := r.length - used
 	if written < whole {
-		return nil, fmt.Errorf("%w: cut off: %d bytes of %d are missing", ErrCorrupt, whole-written, r.length)
+		return nil, fmt.Errorf("%w: cut off: the file has %d bytes, and had %d or more", ErrCorrupt, size, piecesAt+whole)
 	}
 	tail := front[tailAt:]
 	r.rest = written > whole || !zero(tail[used:])

@@ -7,14 +7,17 @@ import (
 	"slices"
 
 	"ironkv/delegation"
+	"ironkv/ghost/protocol"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
 
 var (
 	// ErrReplay says that the machine, executed again on what a journal holds, did
-	// not do what the journal says it did.
-	ErrReplay = errors.New("the journal is not of this machine")
+	// not do what the journal says it did. It is the machine of the program that
+	// verifies, so that has to be built from the same tree as the one that wrote.
+	ErrReplay = errors.New("this program's machine does not do what the journal says " +
+		"(it has to be built from the same tree as the kvd that wrote it)")
 	// ErrUnsent says that a host received what no journal says was sent to it.
 	ErrUnsent = errors.New("received but never sent")
 	// ErrIncomplete says that the journals do not cover the whole life of a cluster:
@@ -232,7 +235,12 @@ func (v *verifier) stuck() error {
 	for _, r := range v.replays {
 		if len(r.queue) > 0 {
 			p := r.queue[0].Input.Packet
-			return fmt.Errorf("%s: step %d: %w: a %T from host %d: %+v", r.name(), r.queue[0].Number, ErrUnsent, p.Msg, p.Src.Host, p.Msg)
+			p.Dst.Host = r.id
+			text := fmt.Sprintf("%s from %v", typeName(p.Msg), protocol.Endpoint(p.Src))
+			if q, known := AbstractPacket(p); known {
+				text = q.String()
+			}
+			return fmt.Errorf("%s: step %d: %w: %s", r.name(), r.queue[0].Number, ErrUnsent, text)
 		}
 	}
 	panic("ghost: no host is over and none waits")

@@ -158,8 +158,12 @@ func TestVerifyIsNotEasilyPleased(t *testing.T) {
 			return s
 		}), ghost.ErrUnsent},
 	} {
-		if _, err := ghost.Verify(c.lives, replaying); !errors.Is(err, c.want) {
+		_, err := ghost.Verify(c.lives, replaying)
+		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v", name, err)
+		}
+		if errors.Is(err, ghost.ErrReplay) && (!strings.Contains(err.Error(), "the same tree") || !strings.Contains(err.Error(), " in the journal, ")) {
+			t.Errorf("%s: it does not say which is whose: %v", name, err)
 		}
 	}
 	killed := replaying

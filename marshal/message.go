@@ -48,6 +48,9 @@ type Cookie [16]byte
 // with it; 0 stands for unknown.
 type Incarnation uint64
 
+// Format writes the 16 hex digits that file names and logs have, for every verb.
+func (i Incarnation) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%016x", uint64(i)) }
+
 // A Version orders the writes of a key; 0 is the version of an absent key.
 type Version uint64
 

@@ -40,3 +40,15 @@ func TestSessionIDsAreNotShown(t *testing.T) {
 		t.Error("two sessions look alike")
 	}
 }
+
+// An incarnation is written as file names and logs have it, whatever the verb.
+func TestIncarnationsAreHex(t *testing.T) {
+	for _, verb := range []string{"%v", "%d", "%x", "%016x", "%+v"} {
+		if got := fmt.Sprintf(verb, Incarnation(0xb6446c7ee5d3b1af)); got != "b6446c7ee5d3b1af" {
+			t.Errorf("%s: %s", verb, got)
+		}
+	}
+	if got := fmt.Sprint(struct{ I Incarnation }{7}); got != "{0000000000000007}" {
+		t.Error(got)
+	}
+}

@@ -33,7 +33,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: "Check the journals that kvd --journal wrote: the machines of all hosts are executed again on\n" +
 			"what they received, in an order in which each packet is received after it was sent. Every step\n" +
 			"has to be a step of the protocol and of a single table, and every invariant has to hold.\n" +
-			"The journals of all hosts are needed, from their first start on.\n\n" +
+			"The journals of all hosts are needed, from their first start on. The machines are kvctl's own:\n" +
+			"it has to be built from the same tree as the kvd that wrote the journals.\n\n" +
 			"Exit code 1: a step or a state is wrong (the message is the witness), or the journals prove\n" +
 			"nothing: one is missing, without its end, cut, or damaged. What was checked until then is\n" +
 			"printed either way. Exit code 2: a directory holds no journal, or is given twice.",
@@ -95,7 +96,7 @@ type verifyJSON struct {
 func (a *app) printVerify(r ghost.Report) error {
 	shape := verifyJSON{r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Shed, r.Unended}
 	return a.emit(shape, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "checked %d hosts in %d lives: %d steps, %d packets between hosts, %d delegates, %d requests, %d cuts; "+
+		_, err := fmt.Fprintf(w, "checked %d hosts in %d lives: %d steps, %d packets between hosts, %d delegates, %d requests executed, %d cuts; "+
 			"%d steps never became durable, %d requests were shed\nactions of the protocol:\n%s",
 			r.Hosts, r.Lives, r.Steps, r.Packets, r.Delegates, r.Requests, r.Cuts, r.Discarded, r.Shed, r.Coverage)
 		for _, where := range r.Unended {

@@ -102,24 +102,25 @@ func (h Host) authentic(p Peer, known bool, l Life) []conjunct {
 	}
 }
 
-// Differ returns an error that names a part in which two states of a host differ.
+// Differ returns an error that names a part in which two states of a host differ: want
+// is what P makes of it, got what the host is in.
 func Differ(want, got Host) error {
 	switch {
 	case want.Me != got.Me:
-		return fmt.Errorf("host %d became host %d", want.Me, got.Me)
+		return fmt.Errorf("it is host %d in P, host %d in H", want.Me, got.Me)
 	case want.Incarnation != got.Incarnation:
-		return fmt.Errorf("incarnation: want %x, got %x", want.Incarnation, got.Incarnation)
+		return fmt.Errorf("incarnation: %v in P, %v in H", want.Incarnation, got.Incarnation)
 	case want.Joined != got.Joined:
-		return fmt.Errorf("joined: want %v, got %v", want.Joined, got.Joined)
+		return fmt.Errorf("joined: %v in P, %v in H", want.Joined, got.Joined)
 	case !slices.Equal(want.Map, got.Map):
-		return fmt.Errorf("delegation map: want %v, got %v", want.Map, got.Map)
+		return fmt.Errorf("delegation map: %v in P, %v in H", want.Map, got.Map)
 	case want.Clock != got.Clock:
-		return fmt.Errorf("clock: want %d, got %d", want.Clock, got.Clock)
+		return fmt.Errorf("clock: %d in P, %d in H", want.Clock, got.Clock)
 	case want.LastSession != got.LastSession || want.LastMove != got.LastMove:
-		return fmt.Errorf("last session and move: want %d and %d, got %d and %d",
+		return fmt.Errorf("last session and move: %d and %d in P, %d and %d in H",
 			want.LastSession, want.LastMove, got.LastSession, got.LastMove)
 	case !slices.Equal(want.Moves, got.Moves):
-		return fmt.Errorf("moves: want %+v, got %+v", want.Moves, got.Moves)
+		return fmt.Errorf("moves: %+v in P, %+v in H", want.Moves, got.Moves)
 	}
 	if err := differInPeers(want, got); err != nil {
 		return err
@@ -132,16 +133,16 @@ func Differ(want, got Host) error {
 
 func differInPeers(want, got Host) error {
 	if len(want.Peers) != len(got.Peers) {
-		return fmt.Errorf("peers: want %d, got %d", len(want.Peers), len(got.Peers))
+		return fmt.Errorf("peers: %d in P, %d in H", len(want.Peers), len(got.Peers))
 	}
 	for i, w := range want.Peers {
 		g := got.Peers[i]
 		if !slices.EqualFunc(w.Unacked, g.Unacked, Delegate.Same) {
-			return fmt.Errorf("unacknowledged delegates to host %d: want %v, got %v", w.ID, w.Unacked, g.Unacked)
+			return fmt.Errorf("unacknowledged delegates to host %d: %v in P, %v in H", w.ID, w.Unacked, g.Unacked)
 		}
 		w.Unacked, g.Unacked = nil, nil
 		if w.ID != g.ID || w.Incarnation != g.Incarnation || w.Confirmed != g.Confirmed || w.Acked != g.Acked || w.Received != g.Received {
-			return fmt.Errorf("peer %d: want %+v, got %+v", w.ID, w, g)
+			return fmt.Errorf("peer %d: %+v in P, %+v in H", w.ID, w, g)
 		}
 	}
 	return nil
@@ -153,13 +154,13 @@ func differInTable(want, got Host) error {
 	}
 	for w := range want.Table.All() {
 		if g, ok := got.Entry(w.Key); !ok || g != w {
-			return fmt.Errorf("table: want %v at version %d, got version %d", w.Key, w.Version, g.Version)
+			return fmt.Errorf("table: %v has version %d in P, %d in H", w.Key, w.Version, g.Version)
 		}
 	}
 	if want.Table.Len() != got.Table.Len() {
 		for g := range got.Table.All() {
 			if _, ok := want.Entry(g.Key); !ok {
-				return fmt.Errorf("table: it holds %v, which it should not", g.Key)
+				return fmt.Errorf("table: H holds %v, which P does not", g.Key)
 			}
 		}
 	}
@@ -171,19 +172,19 @@ func differInSessions(want, got Host) error {
 		return nil
 	}
 	if want.Sessions.Len() != got.Sessions.Len() {
-		return fmt.Errorf("sessions: want %d, got %d", want.Sessions.Len(), got.Sessions.Len())
+		return fmt.Errorf("sessions: %d in P, %d in H", want.Sessions.Len(), got.Sessions.Len())
 	}
 	for w := range want.Sessions.All() {
 		g, ok := got.Session(w.ID)
 		switch {
 		case !ok:
-			return fmt.Errorf("session %v is missing", w.ID)
+			return fmt.Errorf("session %v is missing in H", w.ID)
 		case w.Nonce != g.Nonce || w.Serial != g.Serial:
-			return fmt.Errorf("session %v: want %+v, got %+v", w.ID, w, g)
+			return fmt.Errorf("session %v: %+v in P, %+v in H", w.ID, w, g)
 		case w.Floor != g.Floor:
-			return fmt.Errorf("session %v: floor: want %d, got %d", w.ID, w.Floor, g.Floor)
+			return fmt.Errorf("session %v: floor: %d in P, %d in H", w.ID, w.Floor, g.Floor)
 		case !slices.EqualFunc(w.Answers, g.Answers, func(a, b Answer) bool { return a.Number == b.Number && SameMessage(a.Msg, b.Msg) }):
-			return fmt.Errorf("session %v: answers: want %+v, got %+v", w.ID, w.Answers, g.Answers)
+			return fmt.Errorf("session %v: answers: %+v in P, %+v in H", w.ID, w.Answers, g.Answers)
 		}
 	}
 	return nil
@@ -198,12 +199,12 @@ func DifferInSent(want, got []Packet) error {
 	for _, w := range want {
 		i := slices.IndexFunc(rest, w.Same)
 		if i < 0 {
-			return fmt.Errorf("sent: want %T%+v, which is not among %+v", w.Msg, w, rest)
+			return fmt.Errorf("sent: %v in P, which is not among H's: %v", w, rest)
 		}
 		rest = slices.Delete(rest, i, i+1)
 	}
 	if len(rest) > 0 {
-		return fmt.Errorf("sent: %T%+v beside what the action sends", rest[0].Msg, rest[0])
+		return fmt.Errorf("sent: %v in H, beside what P sends", rest[0])
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -249,7 +250,7 @@ func TestNextNamesTheDifference(t *testing.T) {
 	if err := protocol.Next(s, o.Host, a, o.Sent); err != nil {
 		t.Error(err)
 	}
-	if err := protocol.Next(s, o.Host, a, nil); !errors.Is(err, protocol.ErrProtocol) || !strings.Contains(err.Error(), "sent: want") {
+	if err := protocol.Next(s, o.Host, a, nil); !errors.Is(err, protocol.ErrProtocol) || !strings.Contains(err.Error(), "sent: ") {
 		t.Errorf("nothing sent: %v", err)
 	}
 	if err := protocol.Next(s, o.Host, a, append(o.Sent, o.Sent...)); !errors.Is(err, protocol.ErrProtocol) || !strings.Contains(err.Error(), "beside") {
@@ -262,7 +263,7 @@ func TestNextNamesTheDifference(t *testing.T) {
 		}
 	}
 	for part, edit := range map[string]func(*protocol.Host){
-		"became host":    func(h *protocol.Host) { h.Me = 2 },
+		"it is host":     func(h *protocol.Host) { h.Me = 2 },
 		"incarnation":    func(h *protocol.Host) { h.Incarnation++ },
 		"joined":         strange,
 		"delegation map": gave(between("x", "y")),
@@ -272,8 +273,8 @@ func TestNextNamesTheDifference(t *testing.T) {
 		"peers":          func(h *protocol.Host) { h.Peers = nil },
 		"peer 2":         peers(func(p *protocol.Peer) { p.Received++ }),
 		"unacknowledged": peers(func(p *protocol.Peer) { p.Unacked = nil }),
-		"table: want":    func(h *protocol.Host) { h.Table = h.Table.Without(spec.Entry{Key: "a"}) },
-		"table: it":      func(h *protocol.Host) { h.Table = h.Table.With(spec.Entry{Key: "d"}) },
+		`table: "a" has`: func(h *protocol.Host) { h.Table = h.Table.Without(spec.Entry{Key: "a"}) },
+		"table: H holds": func(h *protocol.Host) { h.Table = h.Table.With(spec.Entry{Key: "d"}) },
 		"sessions":       forgets,
 		"answers": func(h *protocol.Host) {
 			session, _ := h.Session(session)
@@ -291,6 +292,19 @@ func TestNextNamesTheDifference(t *testing.T) {
 		if err := protocol.Next(s, wrong, a, o.Sent); !errors.Is(err, protocol.ErrProtocol) || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s: got %v", part, err)
 		}
+	}
+}
+
+// A packet is told by its message and its ends, and not all of what it carries.
+func TestPacketsAreTold(t *testing.T) {
+	host, client := protocol.Endpoint{Host: 2}, protocol.Endpoint{Client: netip.MustParseAddrPort("127.0.0.1:4711")}
+	p := protocol.Packet{Dst: client, Src: host, Msg: protocol.Ack{Life: protocol.Life{From: 0xb644, To: 7}, Seqno: 3}}
+	if got, want := p.String(), "Ack{Life:{From:000000000000b644 To:0000000000000007} Seqno:3} from host 2 to client 127.0.0.1:4711"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	p = protocol.Packet{Dst: host, Msg: protocol.SetRequest{Value: strings.Repeat("v", 1<<20)}}
+	if got := p.String(); len(got) > 500 || !strings.HasSuffix(got, "… from nobody to host 2") {
+		t.Error(got)
 	}
 }
 

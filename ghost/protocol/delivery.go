@@ -7,8 +7,9 @@ import (
 )
 
 // NextDelegate takes a range over: it is the next message from its sender, and
-// with it ownership arrives. Source: ReceivePacket, NextDelegate and
-// MaybeAckPacket, Protocol/SHT/Host.i.dfy, in one action. Unlike the paper's
+// with it ownership arrives. Source: ReceivePacket and NextDelegate,
+// Protocol/SHT/Host.i.dfy, and MaybeAckPacket, Protocol/SHT/SingleDelivery.i.dfy,
+// in one action. Unlike the paper's
 // BulkUpdateHashtable it takes no entry that lies outside the range, and no bound
 // on delegations keeps a host from processing what it has received.
 type NextDelegate struct{ Packet Packet }

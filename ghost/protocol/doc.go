@@ -16,6 +16,7 @@
 //	ReceivePacket, then ProcessReceivedPacket    one action here, by message:
 //	  NextGetRequest, NextSetRequest             [NextGetRequest], [NextSetRequest]
 //	  NextDelegate, MaybeAckPacket               [NextDelegate], [ReceiveOld]
+//	  NextReply, NextRedirect                    none: in the paper, hosts drop such packets
 //	  NextShard                                  [NextOrder] admits, [NextShard] hands over
 //	ReceiveAck                                   [ReceiveAck]
 //	SpontaneouslyRetransmit                      [SpontaneouslyRetransmit]

@@ -1,8 +1,10 @@
 package protocol
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
+	"strings"
 
 	"ironkv/delegation"
 	"ironkv/ghost/spec"
@@ -15,10 +17,33 @@ type Endpoint struct {
 	Client netip.AddrPort
 }
 
+// String is "host 2", or "client 127.0.0.1:4711".
+func (e Endpoint) String() string {
+	switch {
+	case e.Host != 0:
+		return fmt.Sprintf("host %d", e.Host)
+	case e.Client.IsValid():
+		return "client " + e.Client.String()
+	}
+	return "nobody"
+}
+
 // A Packet is a message with its ends (Protocol/SHT/Network.i.dfy).
 type Packet struct {
 	Dst, Src Endpoint
 	Msg      Message
+}
+
+// textBytes bounds what is told of one packet, in bytes: it may carry megabytes.
+const textBytes = 400
+
+// String tells the message, by the paper's name where it has one, and its ends.
+func (p Packet) String() string {
+	text := strings.TrimPrefix(fmt.Sprintf("%T%+v", p.Msg, p.Msg), "protocol.")
+	if len(text) > textBytes {
+		text = text[:textBytes] + "…"
+	}
+	return fmt.Sprintf("%s from %v to %v", text, p.Src, p.Dst)
 }
 
 // Same reports whether p and o are one packet of the network's set.

@@ -26,6 +26,14 @@ type Row struct {
 	Highest marshal.Version
 }
 
+// String tells the value, the beginning of a long one, and the versions.
+func (r Row) String() string {
+	if !r.Present {
+		return fmt.Sprintf("absent, highest version ever %d", r.Highest)
+	}
+	return fmt.Sprintf("%.40q at version %d, highest ever %d", r.Value, r.Version, r.Highest)
+}
+
 // A Done is an executed operation with its reply.
 type Done struct {
 	Operation Operation
@@ -251,11 +259,12 @@ func (s State) With(entries judge.Tree[Entry]) State {
 	return t
 }
 
-// Differ returns an error that names a key that is not the same in both states.
+// Differ returns an error that names a key that is not the same in both states: want
+// is what the steps led to, got what the hosts hold.
 func Differ(want, got State) error {
 	for w := range want.rows.All() {
 		if g := got.Row(w.Key); g != w {
-			return fmt.Errorf("%w: %v: want %v, highest %d; got %v, highest %d", ErrSpec, w.Key, w.reply(), w.Highest, g.reply(), g.Highest)
+			return fmt.Errorf("%w: %v: %v in S, %v at the hosts", ErrSpec, w.Key, w, g)
 		}
 	}
 	if want.rows.Len() == got.rows.Len() {
@@ -263,7 +272,7 @@ func Differ(want, got State) error {
 	}
 	for g := range got.rows.All() {
 		if _, ok := want.rows.Get(g); !ok {
-			return fmt.Errorf("%w: %v: never written, got %v", ErrSpec, g.Key, g.reply())
+			return fmt.Errorf("%w: %v: never written in S, %v at the hosts", ErrSpec, g.Key, g)
 		}
 	}
 	return nil
