@@ -170,6 +170,31 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// A write's reply and its recorded answer need no memory of their own, however many
+// answers come before the floor follows.
+func TestWriteDoesNotAllocate(t *testing.T) {
+	h := moving(t, 10)
+	// What is not there is deleted, so that the table does nothing.
+	m := &marshal.SetRequest{RequestHeader: marshal.RequestHeader{Session: client(t, h)}, Key: "absent", Delete: true}
+	in := Input{Kind: InputPacket, Packet: Packet{Src: Endpoint{Client: clientForTest}, Msg: m}}
+	var out Effects
+	batch := func() {
+		m.Floor = m.Number + 1
+		for range 256 {
+			m.Number++
+			out.Reset()
+			h.Step(0, in, &out)
+		}
+	}
+	batch()
+	if n := testing.AllocsPerRun(100, batch); n != 0 {
+		t.Fatalf("%v allocations for 256 writes", n)
+	}
+	if r := out.Packets[0].Msg.(*marshal.SetReply); r.Result != marshal.SetAbsent || r.Number != m.Number {
+		t.Fatalf("%+v", r)
+	}
+}
+
 // Recorded answers are forgotten with the floor, and bounded in all.
 func TestAnswersAreForgottenBelowTheFloor(t *testing.T) {
 	h := moving(t, 0)

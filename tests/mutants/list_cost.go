@@ -27,4 +27,9 @@ var costMutants = []mutant{
 		before: "	maxBatchSteps = 1024\n", after: "	maxBatchSteps = 1\n",
 		breaks: "writes that arrive together are synced together", by: "./kv/client:TestCost",
 	},
+	{
+		name: "cost-reply-of-its-own", file: "kv/request.go",
+		before: "reply := h.out.setReply()", after: "reply := new(marshal.SetReply)",
+		breaks: "a write takes no memory but for its entry", by: "./kv/client:TestCost",
+	},
 }
