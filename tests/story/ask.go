@@ -42,7 +42,9 @@ func (s *stage) operation(kind world.OpKind, a *args) (*asked, error) {
 	case world.OpScan:
 		op.Range = a.keyRange(a.word("a range"))
 	case world.OpShard:
-		a.is("move")
+		if !a.is("move") {
+			a.fail("it is written shard move FROM..UNTIL from=HOST to=HOST")
+		}
 		op.Rate = marshal.RateUnlimited // or its chunks would wait for time to pass
 		op.Range = a.keyRange(a.word("a range"))
 		op.Recipient = delegation.HostID(a.optNumber("to", 0))
