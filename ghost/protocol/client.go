@@ -14,8 +14,9 @@ import (
 // number, only after a redirect; and a number given up is never asked again. Each
 // client has a session at each host, does one thing after the other, and may give
 // up at any time; after patience redirects it has to, since hosts of P, which hold
-// no requests back, can send it to and fro for ever. It stands for the client library (kv/client), and is P's
-// SHT_NextExternal.
+// no requests back, can send it to and fro for ever. It stands for the client library
+// (kv/client). It takes the place of the paper's SHT_NextExternal, which sends anything:
+// that clients number their requests so is trusted here.
 type Client struct {
 	ID uint64
 	// Wants are requests without headers, to be done in order; Done counts them.

@@ -27,6 +27,7 @@ const (
 // each other.
 type job struct {
 	name    string
+	what    string
 	deep    bool
 	explore func(workers, maxStates int) (fmt.Stringer, search.Report, error)
 }
@@ -34,7 +35,7 @@ type job struct {
 func jobs() (list []job) {
 	add := func(scopes []explorer.Scope, deep bool) {
 		for _, s := range scopes {
-			list = append(list, job{s.Name, deep, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
+			list = append(list, job{s.Name, s.String(), deep, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
 				s.Workers, s.MaxStates = workers, maxStates
 				r, err := explorer.Explore(s)
 				return r, r.Report, err
@@ -42,13 +43,13 @@ func jobs() (list []job) {
 		}
 	}
 	add(explorer.Scopes, false)
-	list = append(list, job{"allowed", false, func(workers, _ int) (fmt.Stringer, search.Report, error) {
+	list = append(list, job{"allowed", "what P allows in small scopes, and how often hosts do it", false, func(workers, _ int) (fmt.Stringer, search.Report, error) {
 		c, err := explorer.Compare(explorer.Compared, workers)
 		return c, c.Report, err
 	}})
 	add(explorer.Deep, true)
 	for _, s := range explorer.DeepProtocols {
-		list = append(list, job{s.Name, true, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
+		list = append(list, job{s.Name, s.String(), true, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
 			s.Workers, s.MaxStates = workers, maxStates
 			r, err := explorer.ExploreProtocol(s)
 			return r, r, err
@@ -74,7 +75,7 @@ func main() {
 	for _, j := range jobs() {
 		switch {
 		case *names:
-			fmt.Printf("%s\tdeep=%t\n", j.name, j.deep)
+			fmt.Printf("%s\tdeep=%t\t%s\n", j.name, j.deep, j.what)
 			found = true
 		case j.name == *scope || (*scope == "" && j.deep == *deep):
 			found = true
@@ -89,13 +90,13 @@ func main() {
 }
 
 func run(j job, workers, maxStates int) int {
-	fmt.Printf("== %s\n", j.name)
+	fmt.Printf("== %s (%s)\n", j.name, j.what)
 	began := time.Now()
 	text, r, err := j.explore(workers, maxStates)
 	seconds := time.Since(began).Seconds()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	fmt.Printf("%vin %.1f s: %.0f states/s, %.0f transitions/s, %d MiB from the system\n\n",
+	fmt.Printf("%vin %.1f s: %.0f states/s, %.0f transitions/s, %d MiB from the system\n",
 		text, seconds, float64(r.States)/seconds, float64(r.Transitions)/seconds, m.Sys>>20)
 	var story *search.Counterexample
 	switch {
@@ -106,6 +107,7 @@ func run(j job, workers, maxStates int) int {
 		fmt.Fprintln(os.Stderr, "explore:", err)
 		return exit.Failed
 	}
+	fmt.Print("complete\n\n")
 	return 0
 }
 

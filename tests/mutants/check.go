@@ -26,6 +26,8 @@ const (
 	testGrace = 5 * time.Second
 	// maxStates fails a search that the mutant has made endless; the scopes need half of it at most.
 	maxStates = 1 << 20
+	// storyLimit is how much longer a check may take that looks for a story.
+	storyLimit = 10 * time.Minute
 	// simSteps are those of each run, as in make sim.
 	simSteps = 4000
 )
@@ -41,6 +43,7 @@ var (
 type lab struct {
 	root, temp string
 	seeds      int
+	story      bool // each check's output is printed, and the simulator looks for a story
 	mu         sync.Mutex
 	controls   map[string]*control
 }
@@ -87,9 +90,15 @@ func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duratio
 	if out, err := l.output(ctx, controlLimit, l.root, build...); err != nil {
 		return string(out), 0, fmt.Errorf("%w: %w", errCompile, err)
 	}
+	if l.story && overlay != "" {
+		limit += storyLimit
+	}
 	began := time.Now()
 	out, err := l.output(ctx, limit+testGrace, where, append([]string{bin}, run...)...)
 	took = time.Since(began)
+	if l.story && overlay != "" {
+		fmt.Printf("== %s\n%s\n", check, out)
+	}
 	hanging := hangingTest.FindSubmatch(out)
 	switch {
 	case ctx.Err() != nil:
@@ -110,7 +119,7 @@ func (l *lab) commands(check, bin string, limit time.Duration) (build, run []str
 	switch check {
 	case "sim":
 		return []string{"go", "build", "-o", bin, "./tests/sim"},
-			[]string{"-seeds", strconv.Itoa(l.seeds), "-steps", strconv.Itoa(simSteps), "-rotate", "-shrink=false"}, l.root
+			[]string{"-seeds", strconv.Itoa(l.seeds), "-steps", strconv.Itoa(simSteps), "-rotate", "-shrink=" + strconv.FormatBool(l.story)}, l.root
 	case "explore":
 		return []string{"go", "build", "-o", bin, "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
 	}
@@ -137,6 +146,7 @@ var (
 	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	panicLine   = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*`)
 	simFailure  = regexp.MustCompile(`(?m)^(crash|safety|liveness): .*`)
+	simRepeat   = regexp.MustCompile(`(?m)^repeat it: go run \./tests/sim (.*)$`)
 	simRuns     = regexp.MustCompile(`(?m)^(\d+) runs, (\d+) steps`)
 	violation   = regexp.MustCompile(`(?m)^(VIOLATION|explore): .*`)
 	scopeName   = regexp.MustCompile(`(?m)^== (\S+)`)
@@ -190,7 +200,11 @@ func after(check, out string, took time.Duration) string {
 	switch check {
 	case "sim":
 		if m := simRuns.FindStringSubmatch(out); m != nil {
-			return fmt.Sprintf("\trun %s, %s steps", m[1], m[2])
+			where := fmt.Sprintf("\trun %s, %s steps", m[1], m[2])
+			if f := simRepeat.FindStringSubmatch(out); f != nil {
+				where += ": sim " + f[1]
+			}
+			return where
 		}
 	case "explore":
 		if m := scopeName.FindAllStringSubmatch(out, -1); m != nil {

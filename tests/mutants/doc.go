@@ -5,6 +5,7 @@
 //	go run ./tests/mutants -only '^map-'  # those whose names match
 //	go run ./tests/mutants -part 2/3      # every third, from the second on
 //	go run ./tests/mutants -list          # what there is
+//	go run ./tests/mutants -story -only N # how N is caught: what the checks print, with a story
 //
 // A mutant is a text to find, exactly once, in one file, and what replaces it. The
 // tree is not touched: the go command is given the changed file as an overlay. A
@@ -26,7 +27,8 @@
 // judge is named by one. What is found then has to be that, by its name.
 //
 // The output is a table: mutant, the check that caught it, which invariant, conjunct
-// or test, and after how many runs and steps of the simulator or how long. Exit code
+// or test, and after how many runs and steps of the simulator (with its flags for that
+// run: they repeat it on a tree into which the mutant was put) or how long. Exit code
 // 1 says that a mutant survived, 2 that the list or the tree is at fault, 64 that the
 // command line is.
 package main

@@ -33,6 +33,7 @@ func main() {
 	part := flag.String("part", "1/1", "k/n: every n-th mutant from the k-th on")
 	seeds := flag.Int("seeds", 60, "how many seeds the simulator tries")
 	parallel := flag.Int("parallel", 2, "how many mutants are tried at once")
+	story := flag.Bool("story", false, "print what the checks print, one mutant at a time; the simulator looks for a short story (minutes)")
 	names := flag.Bool("list", false, "list the mutants")
 	exit.Parse()
 	list, err := choose(all(), *only, *part)
@@ -50,7 +51,10 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code, err := run(ctx, list, *seeds, *parallel)
+	if *story {
+		*parallel = 1
+	}
+	code, err := run(ctx, list, *seeds, *parallel, *story)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -81,7 +85,7 @@ func choose(list []mutant, only, part string) ([]mutant, error) {
 }
 
 // run tries the mutants and prints the table, in order.
-func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
+func run(ctx context.Context, list []mutant, seeds, parallel int, story bool) (int, error) {
 	began := time.Now()
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -96,7 +100,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 		return exitFault, err
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-	l := &lab{root: root, temp: temp, seeds: seeds, controls: map[string]*control{}}
+	l := &lab{root: root, temp: temp, seeds: seeds, story: story, controls: map[string]*control{}}
 	verdicts := make([]chan verdict, len(list))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -142,6 +146,9 @@ func run(ctx context.Context, list []mutant, seeds, parallel int) (int, error) {
 		fmt.Printf(" %s %d,", check, caught[check])
 	}
 	fmt.Printf(" in %.0f s\n", time.Since(began).Seconds())
+	if !story {
+		fmt.Println("to see how one is caught, as a story where there is one: go run ./tests/mutants -story -only '^NAME$'")
+	}
 	if code == 0 && survivors > 0 {
 		code = exitSurvivor
 	}

@@ -11,13 +11,22 @@ import (
 )
 
 // A ProtocolScope is a first state of P, which is explored by itself: it has no
-// sizes, no time and no holds, so what it may do is more than hosts do, and
-// searched deeper.
+// sizes, no time and no holds, so it may do more than hosts do, and has more states
+// for as many requests; hosts that refine it go through a part of them only.
 type ProtocolScope struct {
 	Name   string
 	System protocol.System
 	// Workers and MaxStates are as in [Scope].
 	Workers, MaxStates int
+}
+
+// String says what the scope is made of.
+func (s ProtocolScope) String() string {
+	requests := 0
+	for _, c := range s.System.Clients {
+		requests += len(c.Wants)
+	}
+	return fmt.Sprintf("P by itself; hosts: %d, clients: %d, their requests: %d", len(s.System.Hosts), len(s.System.Clients), requests)
 }
 
 // ExploreProtocol searches all behaviours of P from the scope's first state: each

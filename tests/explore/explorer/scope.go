@@ -1,6 +1,8 @@
 package explorer
 
 import (
+	"fmt"
+
 	"ironkv/delegation"
 	"ironkv/ghost/protocol"
 	"ironkv/kv/store"
@@ -42,6 +44,27 @@ type Scope struct {
 	Workers, MaxStates int
 	// told, if set, is told each action of P that a step of a host was.
 	told func(protocol.Action, protocol.Outcome)
+}
+
+// String says what the scope is made of.
+func (s Scope) String() string {
+	requests := 0
+	for _, c := range s.Clients {
+		requests += len(c)
+	}
+	text := fmt.Sprintf("hosts: %d, keys stored: %d, clients: %d, their requests: %d", s.Hosts, len(s.Stored), len(s.Clients), requests)
+	for _, f := range []struct {
+		n    int
+		what string
+	}{{s.Crashes, "crashes"}, {s.GivesUp, "requests given up"}, {s.Waits, "jumps of clocks"}, {s.Rooms, "changes of a disk's room"}} {
+		switch {
+		case f.n == AnyNumber:
+			text += ", " + f.what + ": any number"
+		case f.n > 0:
+			text += fmt.Sprintf(", %s: %d", f.what, f.n)
+		}
+	}
+	return text
 }
 
 // AnyNumber is how often something may happen that may happen without end. What a
