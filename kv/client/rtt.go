@@ -1,10 +1,6 @@
 package client
 
-import (
-	"time"
-
-	"ironkv/udp"
-)
+import "time"
 
 // Times after which a request is sent again.
 const (
@@ -20,10 +16,10 @@ const (
 	// repeats by itself; bulkRepeat is then the least time before it is sent again.
 	bulkBytes  = 32 << 10
 	bulkRepeat = 2 * time.Second
-	// bulkAnswerBytes is the size from which an answer does on every path, and
-	// bulkAnswerRepeat the least time before it is asked for again where one of that
-	// size is likely: it would come twice, and all that is under way would wait for it.
-	bulkAnswerBytes  = udp.MaxDatagram
+	// bulkAnswerRepeat is the least time before an answer of bulkAnswerBytes or more, as
+	// it is likely to be, is asked for again: it would come twice, and all that is under
+	// way would wait for it. With answers of 512 KiB to wait so long was slower.
+	bulkAnswerBytes  = 2 << 20
 	bulkAnswerRepeat = 500 * time.Millisecond
 )
 
