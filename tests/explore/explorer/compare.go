@@ -20,10 +20,10 @@ import (
 var Compared = []Scope{
 	{Name: "writes", Hosts: 2, Rooms: AnyNumber, Clients: [][]world.Op{{put(keyA, "x")}, {shard(both, 1, 2)}}},
 	{Name: "conditions", Hosts: 1, Clients: [][]world.Op{{
-		remove(keyA), {Kind: world.OpPut, Key: keyA, Value: []byte("x"), Condition: marshal.Condition{Set: true, Version: 7}},
+		remove(keyA), putIf(keyA, "x", 7),
 	}}},
 	{Name: "reads", Hosts: 2, Clients: [][]world.Op{{get(keyA)}, {shard(both, 1, 2)}}},
-	{Name: "pages", Hosts: 2, Clients: [][]world.Op{{{Kind: world.OpScan, Range: both}}, {shard(both, 1, 2)}}},
+	{Name: "pages", Hosts: 2, Clients: [][]world.Op{{scan(both)}, {shard(both, 1, 2)}}},
 	{Name: "overlap", Hosts: 2, Clients: [][]world.Op{{shard(both, 1, 2)}, {shard(both, 1, 2)}}},
 	{Name: "repeats", Hosts: 2, Crashes: 2, Stored: []delegation.Key{keyA, keyB}, Clients: [][]world.Op{{shard(both, 1, 2)}}},
 	{Name: "waits", Hosts: 2, Waits: 2, Stored: []delegation.Key{keyA}, Clients: [][]world.Op{{shard(both, 1, 2)}}},

@@ -88,6 +88,15 @@ func put(key delegation.Key, value string) world.Op {
 	return world.Op{Kind: world.OpPut, Key: key, Value: []byte(value)}
 }
 
+// putIf puts if the key is at the version; the first that is stored has version 1.
+func putIf(key delegation.Key, value string, v marshal.Version) world.Op {
+	op := put(key, value)
+	op.Condition = marshal.Condition{Set: true, Version: v}
+	return op
+}
+
+func scan(r delegation.Range) world.Op { return world.Op{Kind: world.OpScan, Range: r} }
+
 func get(key delegation.Key) world.Op { return world.Op{Kind: world.OpGet, Key: key} }
 
 func remove(key delegation.Key) world.Op { return world.Op{Kind: world.OpDelete, Key: key} }
@@ -103,10 +112,13 @@ func order(kind world.OpKind) world.Op {
 	return world.Op{Kind: kind, At: 1, Move: marshal.MoveID{Host: 1, Number: 1}}
 }
 
-// The keys of the scopes, and the range of both.
+// The keys of the scopes, and the ranges of one and of both.
 const (
 	keyA = delegation.Key("a")
 	keyB = delegation.Key("b")
 )
 
-var both = delegation.Range{From: delegation.At("a"), Until: delegation.At("c")}
+var (
+	onlyA = delegation.Range{From: delegation.At("a"), Until: delegation.At("b")}
+	both  = delegation.Range{From: delegation.At("a"), Until: delegation.At("c")}
+)

@@ -85,14 +85,6 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "chase-read", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
-		Clients: [][]world.Op{
-			{put(keyA, "x"), get(keyA)},
-			{shard(both, 1, 2)},
-			{shard(both, 2, 3)},
-		},
-	},
-	{
 		Name: "chase-busy", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
 		Clients: [][]world.Op{
 			{put(keyA, "x"), get(keyA)},
@@ -102,9 +94,49 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "gives-up", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, GivesUp: 1, Crashes: 1,
+		Name: "opposite", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2), shard(both, 2, 3)},
+			{shard(both, 2, 1)},
+		},
+	},
+	{
+		Name: "opposite-crash", Hosts: 3, Stored: []delegation.Key{keyA}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2), shard(both, 2, 3)},
+			{shard(both, 2, 1)},
+		},
+	},
+	{
+		Name: "gives-up", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, GivesUp: 1, Crashes: AnyNumber,
 		Clients: [][]world.Op{
 			{put(keyA, "x"), put(keyA, "y")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
+		Name: "orders", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{order(world.OpPause), order(world.OpResume), order(world.OpCancel)},
+		},
+	},
+	{
+		Name: "pages", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), remove(keyA)},
+			{scan(both)},
+			{shard(onlyA, 1, 2)},
+		},
+	},
+	{
+		Name: "conditions", Hosts: 2, Stored: []delegation.Key{keyA}, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{putIf(keyA, "x", 1)},
+			{putIf(keyA, "y", 1)},
 			{shard(both, 1, 2)},
 		},
 	},
@@ -116,26 +148,10 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "full-crash", Hosts: 2, Stored: []delegation.Key{keyA}, Rooms: 1, Crashes: 1,
+		Name: "mixed", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 1, Rooms: 1, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
 			{shard(both, 1, 2)},
-		},
-	},
-	{
-		Name: "orders", Hosts: 2, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
-		Clients: [][]world.Op{
-			{put(keyA, "x")},
-			{shard(both, 1, 2)},
-			{order(world.OpPause), order(world.OpResume), order(world.OpCancel)},
-		},
-	},
-	{
-		Name: "opposite", Hosts: 3, Stored: []delegation.Key{keyA, keyB},
-		Clients: [][]world.Op{
-			{put(keyA, "x")},
-			{shard(both, 1, 2), shard(both, 2, 3)},
-			{shard(both, 2, 1)},
 		},
 	},
 }
