@@ -10,28 +10,29 @@
 // processor time, on a day on which the machine was busy, where they were noted:
 //
 //	                                                               states transitions depth s   MiB
-//	crash         2 hosts, 2 writes, a read, 1 move, 1 crash      108,416    550,739   27    @   @
-//	crashes       2 hosts, 1 write, 1 move, any crashes            15,004     83,444   23    @    @
-//	chase         3 hosts, 1 write, 2 moves                         5,070     16,625   30    @    @
-//	return        2 hosts, 2 writes, there and back                   757      1,412   24    @    @
-//	waits         2 hosts, 1 write, 1 move, 3 jumps of clocks     186,613  1,040,326   24    @   @
-//	retransmits   2 hosts, 1 move, 6 jumps of clocks               55,394    256,144   23    @   @
-//	full          2 hosts, 2 writes, 1 move, disks that fill       26,316    205,305   20    @   @
-//	crashes-busy  2 hosts, 2 writes, 1 move, any crashes        1,113,272  7,990,065   33    -   -
-//	return-crash  2 hosts, 2 keys, there and back, 1 crash      1,188,710  7,492,180   40    -   -
-//	chase-crash   chase with 1 crash                              587,520  3,260,000   38    @   @
-//	chase-busy    chase with another write and a read             226,681    944,379   36    @   @
-//	opposite      3 hosts, 1 write, 3 moves that cross             47,779    166,886   32    @   @
-//	opposite-crash the same with 1 key and 1 crash                205,019    799,325   33    @   @
-//	gives-up      2 hosts, 2 writes, 1 given up, any crashes    4,124,012 44,597,755   35    -   1,820
-//	orders        a move paused, resumed, canceled, any crashes 2,758,450 19,149,461   36    -   1,520
-//	pages         2 writes, a page, half of it moves, any crashes 489,952  3,633,059   30    @   @
-//	conditions    2 conditional writes, 1 move, any crashes        94,596    527,053   @    @   @
-//	waits-crash   waits with 2 jumps and 1 crash                  434,978  2,459,847   26    @   @
-//	mixed         1 jump, 1 disk that fills, 1 crash            2,068,730 13,395,828   26    -   1,310
-//	P-crossing    P: 2 hosts, 2 writes, 1 move                      4,917     35,369   22    @    @
+//	crash         2 hosts, 2 writes, a read, 1 move, 1 crash      108,416    550,739   27    3   170
+//	crashes       2 hosts, 1 write, 1 move, any crashes            15,004     83,444   23    1    50
+//	chase         3 hosts, 1 write, 2 moves                         5,070     16,625   30    1    30
+//	return        2 hosts, 2 writes, there and back                   757      1,412   24    1    20
+//	waits         2 hosts, 1 write, 1 move, 3 jumps of clocks     186,613  1,040,326   24    4   260
+//	retransmits   2 hosts, 1 move, 6 jumps of clocks               55,394    256,144   23    2   190
+//	full          2 hosts, 2 writes, 1 move, disks that fill       26,316    205,305   20    1    60
+//	crashes-busy  2 hosts, 2 writes, 1 move, any crashes        1,113,272  7,990,065   33   20   640
+//	return-crash  2 hosts, 2 keys, there and back, 1 crash      1,188,710  7,492,180   40   22   970
+//	return-crashes the same with 1 key and any crashes          2,819,970 26,039,862   43    - 1,270
+//	chase-crash   chase with 1 crash                              587,520  3,260,000   38   15   510
+//	chase-busy    chase with another write and a read             226,681    944,379   36    5   190
+//	opposite      3 hosts, 1 write, 3 moves that cross             47,779    166,886   32    2   120
+//	opposite-crash the same with 1 key and 1 crash                205,019    799,325   33    9   420
+//	gives-up      2 hosts, 2 writes, 1 given up, any crashes    4,124,012 44,597,755   35    - 1,820
+//	orders        a move paused, resumed, canceled, any crashes 2,758,450 19,149,461   36    - 1,520
+//	pages         2 writes, a page, half of it moves, any crashes 489,952  3,633,059   30    6   280
+//	conditions    2 conditional writes, 1 move, any crashes        94,596    527,053   27    2   120
+//	waits-crashes waits with 2 jumps and any crashes            5,145,529 43,647,265   31    - 2,460
+//	mixed         1 jump, 1 disk that fills, 1 crash            2,068,730 13,395,828   26    - 1,310
+//	P-crossing    P: 2 hosts, 2 writes, 1 move                      4,917     35,369   22    1    40
 //	P-return      P: 2 hosts, 2 writes, there and back             59,321    573,007   32   12   240
-//	P-chase       P: 3 hosts, 1 write, 2 moves                     28,485    268,906   23    -    -
+//	P-chase       P: 3 hosts, 1 write, 2 moves                     28,485    268,906   23    5   130
 //
 // Besides, allowed is a table of what P allows in small scopes and how often hosts do
 // it there, with the reason where they never do; and of what keeps P from an action.

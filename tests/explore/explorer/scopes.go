@@ -77,6 +77,13 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "return-crashes", Hosts: 2, Stored: []delegation.Key{keyA}, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), remove(keyA)},
+			{shard(both, 1, 2), shard(both, 2, 1)},
+		},
+	},
+	{
 		Name: "chase-crash", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
@@ -141,7 +148,7 @@ var Deep = []Scope{
 		},
 	},
 	{
-		Name: "waits-crash", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 2, Crashes: 1,
+		Name: "waits-crashes", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 2, Crashes: AnyNumber,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
 			{shard(both, 1, 2)},
