@@ -55,7 +55,8 @@ type Limits struct {
 	// Cuts is how many audit cuts are kept, CutTime for how long.
 	Cuts    int
 	CutTime Time
-	// PageEntries and PageBytes bound a page of a scan, CountEntries one that only counts.
+	// PageEntries and PageBytes bound a page of a scan, CountEntries one that only counts;
+	// PageBytes also a page of an audit's cut.
 	PageEntries, CountEntries int
 	PageBytes                 int
 	// ReserveBytes of room are kept for receiving what was promised, for giving

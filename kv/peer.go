@@ -28,6 +28,10 @@ func newLink(p *Peer) *link {
 	return l
 }
 
+// Flying returns how many bytes of delegates this host counts as unacknowledged by
+// a peer: to be read only, between steps.
+func (h *Host) Flying(to delegation.HostID) int { return h.links[to].flying }
+
 // delegateOverheadBytes is what a delegate counts for beyond its entries.
 const delegateOverheadBytes = 256
 

@@ -86,9 +86,6 @@ type cutPosition struct {
 	from     delegation.Bound
 }
 
-// cutPageBytes is the soft size of a page of a cut.
-const cutPageBytes = 128 << 10
-
 func (h *Host) auditRequest(p Packet, m *marshal.AuditRequest) {
 	h.out.Action = ActQuery
 	if h.session(p, m.RequestHeader) == nil {
@@ -108,7 +105,7 @@ func (h *Host) auditRequest(p Packet, m *marshal.AuditRequest) {
 	if m.Page == 0 {
 		reply.Peers = c.peers
 	}
-	next, more := c.fill(h.cfg.Me, c.starts[m.Page], reply)
+	next, more := c.fill(&h.cfg, c.starts[m.Page], reply)
 	reply.More = more
 	if more && int(m.Page)+1 == len(c.starts) {
 		c.starts = append(c.starts, next)
@@ -151,15 +148,16 @@ func (h *Host) newCut() *cut {
 	return c
 }
 
-// fill adds to the page what fits from position at on, and returns where the
-// next page starts, if there is one.
-func (c *cut) fill(me delegation.HostID, at cutPosition, reply *marshal.AuditReply) (cutPosition, bool) {
+// fill adds to the page what fits from position at on, one piece at the least, and
+// returns where the next page starts, if there is one.
+func (c *cut) fill(cfg *Config, at cutPosition, reply *marshal.AuditReply) (cutPosition, bool) {
 	size := 0
 	full := func(r delegation.Range) bool {
 		from, _ := r.From.Key()
 		until, _ := r.Until.Key()
 		size += len(from) + len(until) + marshal.EntryOverheadBytes
-		return size > cutPageBytes || len(reply.InFlight)+len(reply.Owned) == marshal.MaxPieces
+		pieces := len(reply.InFlight) + len(reply.Owned)
+		return pieces > 0 && size > cfg.Limits.PageBytes || pieces == marshal.MaxPieces
 	}
 	for ; at.inFlight < len(c.inFlight); at.inFlight++ {
 		if f := c.inFlight[at.inFlight]; !full(f.Range) {
@@ -169,7 +167,7 @@ func (c *cut) fill(me delegation.HostID, at cutPosition, reply *marshal.AuditRep
 		return at, true
 	}
 	for r, owner := range c.owned.RangesFrom(at.from) {
-		if owner != me {
+		if owner != cfg.Me {
 			continue
 		}
 		if full(r) {

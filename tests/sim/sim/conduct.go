@@ -27,7 +27,7 @@ func (s *Sim) conduct(st world.Step) error {
 			return fmt.Errorf("host %d has a timer due and does nothing: its loop would spin", st.Node.ID)
 		}
 	}
-	for _, err := range []error{amplifies(st), s.repeatsWithPauses(st), holdsHonestly(st)} {
+	for _, err := range []error{amplifies(st), s.repeatsWithPauses(st), holdsHonestly(st), s.fliesWithinRoom(st), s.auditsHonestly(st)} {
 		if err != nil {
 			return err
 		}
@@ -94,11 +94,9 @@ func keepsBounds(h *kv.Host) error {
 		if p.Out.Outstanding() > flyingDelegates {
 			return fmt.Errorf("%d delegates fly to host %d, at most %d", p.Out.Outstanding(), id, flyingDelegates)
 		}
-		size := 0
-		for _, d := range p.Out.Unacked() {
-			for i := range d.Entries {
-				size += d.Entries[i].Size()
-			}
+		size := flightBytes(p)
+		if flying := h.Flying(id); flying != size {
+			return fmt.Errorf("counts %d bytes in flight to host %d, there are %d", flying, id, size)
 		}
 		if p.Out.Outstanding() > 1 && size > l.InFlightBytes {
 			return fmt.Errorf("%d bytes fly to host %d, at most %d", size, id, l.InFlightBytes)

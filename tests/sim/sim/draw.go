@@ -276,9 +276,9 @@ func (s *Sim) drawRequest() world.Op {
 		s.drawOrder(&op)
 	case askQuestion:
 		op.Kind, op.At = world.OpMoves+world.OpKind(s.rng.IntN(3)), s.anyHost()
-		op.Cut = pick[uint64](s.rng, 0, 0, 1, 2)
-		op.Page = uint32(s.rng.IntN(2))
-		op.QuietMillis = pick[uint32](s.rng, 0, 50)
+		if op.Kind == world.OpAudit {
+			s.drawAudit(&op)
+		}
 	}
 	return op
 }

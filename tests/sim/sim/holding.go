@@ -28,13 +28,6 @@ func (s *Sim) repeatsWithPauses(st world.Step) error {
 	return nil
 }
 
-// forgetRepeats forgets what a process did that has ended: its clock is another.
-func (s *Sim) forgetRepeats(id delegation.HostID) {
-	for to := range delegation.HostID(len(s.world.Nodes)) {
-		delete(s.repeats, link{id, to + 1})
-	}
-}
-
 // holdsHonestly: what was held is answered as soon as its delegate has come, and
 // nothing is refused for holds that there are not.
 func holdsHonestly(st world.Step) error {

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// fairSteps bounds the fair end of a run, in events per key and host.
+	// fairSteps bounds, in events, each of the waits of a run's fair end: for all that
+	// is outstanding, and then for one answer at a time.
 	fairSteps = 50_000
 	// fairTime bounds it in time: sessions and limits that stand in the way have
 	// to expire within it.
@@ -31,7 +32,11 @@ func (s *Sim) finish() {
 	s.fairly = true
 	for _, n := range s.world.Nodes {
 		s.apply(&Event{Op: opRestart, Host: n.ID})
-		s.apply(&Event{Op: opRoom, Host: n.ID, Room: 1 << 40})
+		room := uint64(1 << 40)
+		if s.opts.Seed/rotation%2 == 1 {
+			room = s.mix.scantRoom()
+		}
+		s.apply(&Event{Op: opRoom, Host: n.ID, Room: room})
 	}
 	s.apply(&Event{Op: opMend})
 	s.settle("the first while")

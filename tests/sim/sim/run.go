@@ -108,8 +108,11 @@ type Sim struct {
 	twin twin
 	// repeats is when a host last repeated its delegates to a peer, on its clock.
 	repeats map[link]kv.Time
-	wiped   bool
-	note    string // what the present event led to
+	// rooms is what room a host was told last by a peer; audits, what it was asked for.
+	rooms  map[link]uint64
+	audits map[delegation.HostID]*audits
+	wiped  bool
+	note   string // what the present event led to
 }
 
 // asked is an operation with its client.
@@ -134,7 +137,8 @@ func (t setting) start() *Sim {
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
 		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
-		cut: map[link]bool{}, repeats: map[link]kv.Time{}, ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
+		cut: map[link]bool{}, repeats: map[link]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
+		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 	}
 	s.net = plain{s}
 	return s
@@ -373,7 +377,7 @@ func (s *Sim) restart(id delegation.HostID) {
 		return
 	}
 	s.world.Restart(id)
-	s.forgetRepeats(id)
+	s.forget(id)
 	if s.lost != 0 {
 		return
 	}

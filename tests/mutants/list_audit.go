@@ -1,0 +1,75 @@
+package main
+
+// auditMutants are faults of what a host tells an audit, and of the quiet it keeps.
+var auditMutants = []mutant{
+	{
+		name: "cut-inflight-omitted", file: "kv/query.go",
+		before: "		for seqno, d := range peer.Out.Unacked() {\n			c.inFlight",
+		after:  "		for seqno, d := range peer.Out.Unacked() {\n			if seqno > 0 {\n				continue\n			}\n			c.inFlight",
+		breaks: "a cut says what was in flight",
+	},
+	{
+		name: "cut-inflight-misnumbered", file: "kv/query.go",
+		before: "Seqno: seqno, Range: d.Range}", after: "Seqno: max(seqno, peer.Out.Sent()), Range: d.Range}",
+		breaks: "a delegate in flight has its number in the cut", by: "./kv",
+	},
+	{
+		name: "cut-acked-zero", file: "kv/query.go",
+		before: "Sent: peer.Out.Sent(), Acked: peer.Out.Acked(), ", after: "Sent: peer.Out.Sent(), ",
+		breaks: "a cut that is behind another is found to be",
+	},
+	{
+		name: "cut-acked-is-sent", file: "kv/query.go",
+		before: "Acked: peer.Out.Acked(), Received", after: "Acked: peer.Out.Sent(), Received",
+		breaks: "cuts that fit are not asked for again", by: "./kv",
+	},
+	{
+		name: "cut-page-loses-range-at-page-end", file: "kv/query.go",
+		before: "			at.from = r.From\n", after: "			at.from = r.Until\n",
+		breaks: "pages of a cut leave nothing out between them", by: "./kv",
+	},
+	{
+		name: "cut-page-repeat-shifts", file: "kv/query.go",
+		before: "	if more && int(m.Page)+1 == len(c.starts) {\n", after: "	if more {\n",
+		breaks: "a page of a cut may be asked for twice", by: "./kv",
+	},
+	{
+		name: "cut-map-not-cloned", file: "kv/query.go",
+		before: "owned: h.state.Map.Clone(),", after: "owned: h.state.Map,",
+		breaks: "all pages of a cut are of one step", by: "./kv",
+	},
+	{
+		name: "cut-not-quiet", file: "kv/query.go",
+		before: "	if m.QuietMillis > 0 {\n", after: "	if m.QuietMillis > marshal.MaxQuietMillis {\n",
+		breaks: "a host that is asked for quiet cuts no chunk", by: "./kv",
+	},
+	{
+		name: "quiet-shortened", file: "kv/query.go",
+		before: "max(h.quietUntil, h.now+", after: "max(0, h.now+",
+		breaks: "quiet that was asked for is not ended by who asks for less", by: "./kv",
+	},
+	{
+		name: "quiet-unbounded", file: "kv/query.go",
+		before: "min(m.QuietMillis, marshal.MaxQuietMillis)", after: "m.QuietMillis",
+		breaks: "nobody holds moves back for long by one request", by: "./kv",
+	},
+	{
+		name: "cut-expires-never", file: "kv/query.go",
+		before: "		return h.cuts[0].until\n", after: "		return never\n",
+		breaks: "a cut's memory is given back", by: "./kv",
+	},
+}
+
+// flightMutants are faults of what a host counts as in flight.
+var flightMutants = []mutant{
+	{
+		name: "flying-leaks", file: "kv/deliver.go",
+		before: "		l.flying -= delegateSize(d)\n", after: "		_ = d\n",
+		breaks: "what is acknowledged is in flight no more: moves go on",
+	},
+	{
+		name: "room-share-stale", file: "kv/deliver.go",
+		before: "	l.room = m.Room\n", after: "	l.room = max(l.room, m.Room)\n",
+		breaks: "chunks are cut against the room that was spoken of last",
+	},
+}
