@@ -164,7 +164,7 @@ func AbstractMessage(m marshal.Message) (protocol.Message, bool) {
 	case *marshal.SetReply:
 		return protocol.SetReply{Header: header(m.RequestHeader), Result: m.Result, Version: m.Version}, true
 	case *marshal.Redirect:
-		return protocol.Redirect{Header: header(m.RequestHeader), Range: m.Range, Owner: m.Owner}, true
+		return protocol.Redirect{Header: header(m.RequestHeader), Range: m.Range, Owner: m.Owner, Hint: m.Hint}, true
 	case *marshal.ScanReply:
 		return protocol.ScanReply{
 			Header: header(m.RequestHeader), Covered: m.Covered, Keys: m.Keys, Entries: abstractEntries(m.Entries),

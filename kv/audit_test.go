@@ -64,6 +64,9 @@ func (r *rig) cutOf(id delegation.HostID, s marshal.SessionID, between func()) (
 		if len(last.Owned)+len(last.InFlight) == 0 {
 			r.Fatalf("page %d is empty", last.Page)
 		}
+		if pages > 100 {
+			r.Fatalf("page %d of a cut of %d pieces, and no end", pages, len(want.Owned)+len(want.InFlight))
+		}
 		if last.Cut != first.Cut || last.Step != first.Step || int(last.Page) != pages || len(last.Peers) > 0 {
 			r.Fatalf("page %d of cut %d is %+v", pages, first.Cut, last)
 		}

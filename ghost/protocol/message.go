@@ -140,11 +140,13 @@ type (
 		Result  marshal.SetResult
 		Version marshal.Version
 	}
-	// Redirect names the owner of the range around the key that was asked for.
+	// Redirect names the owner of the range around the key that was asked for, and
+	// the delegate on its way there that covers the key, if there is one.
 	Redirect struct {
 		Header
 		Range delegation.Range
 		Owner delegation.HostID
+		Hint  marshal.Hint
 	}
 	// OrderReply answers Shard and MoveOrder. Move is the move that was made, 0
 	// where none was.

@@ -26,7 +26,7 @@ func (a NextGetRequest) Take(s Host) (Outcome, error) {
 	}
 	r, owner := s.Map.Lookup(q.Key)
 	if owner != s.Me {
-		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner})}, nil
+		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner, s.hint(q.Key, owner)})}, nil
 	}
 	entry, found := s.Entry(q.Key)
 	entry.Key = ""
@@ -37,6 +37,18 @@ func (a NextGetRequest) Take(s Host) (Outcome, error) {
 		Sent:     s.toClient(a.Packet, GetReply{Header: q.Header, Found: found, Entry: entry}),
 		Executed: []spec.Execution{{Request: spec.Get{Key: q.Key}, Reply: reply}},
 	}, nil
+}
+
+// hint names the last unacknowledged delegate to owner that covers key, if there is
+// one: its receipt is what makes owner the key's. Ours.
+func (h Host) hint(key delegation.Key, owner delegation.HostID) (hint marshal.Hint) {
+	p, _ := h.Peer(owner)
+	for i, d := range p.Unacked {
+		if d.Range.Contains(key) {
+			hint = marshal.Hint{Sender: h.Me, Incarnation: h.Incarnation, Seqno: p.Acked + 1 + uint64(i)}
+		}
+	}
+	return hint
 }
 
 // NextScanRequest reads a page: Covered, a first part of the range, all of it
@@ -62,7 +74,8 @@ func (a NextScanRequest) Take(s Host) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if r, owner := s.Map.lookup(q.Range.From); owner != s.Me && !q.Range.Empty() {
-		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner})}, nil
+		key, _ := q.Range.From.Key() // "" is −∞: no key lies below it
+		return Outcome{Host: s, Sent: s.toClient(a.Packet, Redirect{q.Header, r, owner, s.hint(key, owner)})}, nil
 	}
 	if err := enabled(a,
 		conjunct{"the page starts where the range does", a.Covered.From == q.Range.From},
@@ -139,11 +152,12 @@ func (a NextSetRequest) Take(s Host) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if r, owner := s.Map.Lookup(q.Key); owner != s.Me {
-		kept := Redirect{q.Header, r, owner}
+		sent := Redirect{q.Header, r, owner, s.hint(q.Key, owner)}
+		kept := sent
 		if a.Brief {
 			kept.Range = delegation.Range{}
 		}
-		return s.answeredBriefly(a.Packet, q.Header, a.Floor, kept, Redirect{q.Header, r, owner}), nil
+		return s.answeredBriefly(a.Packet, q.Header, a.Floor, kept, sent), nil
 	}
 	t, reply := s.set(q)
 	o := t.answered(a.Packet, q.Header, a.Floor, SetReply{q.Header, reply.Result, reply.Version})

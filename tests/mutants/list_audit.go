@@ -70,6 +70,54 @@ var flightMutants = []mutant{
 	{
 		name: "room-share-stale", file: "kv/deliver.go",
 		before: "	l.room = m.Room\n", after: "	l.room = max(l.room, m.Room)\n",
-		breaks: "chunks are cut against the room that was spoken of last",
+		breaks: "chunks are cut against the room that was spoken of last", by: "./kv",
+	},
+}
+
+// holdMutants are faults of holds' time and of what hints name.
+var holdMutants = []mutant{
+	{
+		name: "hint-only-first-in-list", file: "kv/request.go",
+		before: "	for seqno, d := range peer.Out.Unacked() {\n", after: "	if peer.Out.Outstanding() > 1 {\n		return hint\n	}\n	for seqno, d := range peer.Out.Unacked() {\n",
+		breaks: "a redirect names the delegate over the key, also where several fly",
+	},
+	{
+		name: "hold-deadline-of-last", file: "kv/hold.go",
+		before: "return h.holds.waiting[0].until", after: "return h.holds.waiting[len(h.holds.waiting)-1].until",
+		breaks: "a hold ends in its time, also where more is held meanwhile", by: "./kv",
+	},
+	{
+		name: "hold-useless", file: "kv/hold.go",
+		before: "until: h.now + l.HoldTime,", after: "until: h.now + l.HoldTime/1000,",
+		breaks: "what is held waits for its delegate", by: "./kv",
+	},
+	{
+		name: "hold-ahead-unbounded", file: "kv/request.go",
+		before: "hint.Seqno > peer.In.Tombstone() && hint.Seqno-peer.In.Tombstone() <= holdAhead", after: "hint.Seqno > peer.In.Tombstone() && hint.Seqno-peer.In.Tombstone() < 1<<63",
+		breaks: "a hint is believed only so far ahead", by: "./kv",
+	},
+}
+
+// overtakingMutants are faults of what leaves before its turn, or not at all.
+var overtakingMutants = []mutant{
+	{
+		name: "pipeline-idle-before-transmit", file: "kv/server/pipeline.go",
+		before: "			p.transmit(o)\n			p.underWay.Add(-1) //", after: "			p.underWay.Add(-1)\n			p.transmit(o) //",
+		breaks: "nothing is sent past a batch that is being sent",
+	},
+	{
+		name: "acks-wait-for-window", file: "udp/reassembly.go",
+		before: "	for _, due := range p.acks {\n", after: "	if p.win.size > 0 && p.win.inFlight >= p.win.size {\n		return\n	}\n	for _, due := range p.acks {\n",
+		breaks: "acknowledgements wait for no window", by: "./udp",
+	},
+	{
+		name: "finish-before-checksum", file: "udp/reassembly.go",
+		before: "	if checksum(a.buf) != a.sum {\n", after: "	e.finish(a.id)\n	if checksum(a.buf) != a.sum {\n",
+		breaks: "a message of a wrong checksum was not received", by: "./udp",
+	},
+	{
+		name: "epoch-one-known", file: "udp/reassembly.go",
+		before: "		p.recent = 1 - p.recent\n", after: "",
+		breaks: "what was received of a sender's last two runs is known", by: "./udp",
 	},
 }
