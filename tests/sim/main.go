@@ -22,6 +22,9 @@ type settings struct {
 	seeds           int
 	rotate, seen    bool
 	shrink, verbose bool
+	// only are the events to run alone, empty for all.
+	only    []int
+	packets bool
 }
 
 func main() {
@@ -31,6 +34,9 @@ func main() {
 		os.Exit(exit.Usage)
 	}
 	debug.SetGCPercent(gcPercent)
+	if len(s.only) > 0 {
+		os.Exit(runOnly(list[0], s))
+	}
 	os.Exit(run(list, s))
 }
 
@@ -45,6 +51,8 @@ func parse() ([]sim.Options, settings, error) {
 	flag.BoolVar(&s.seen, "seen", false, "print what was seen of events, actions and reasons, and what never was")
 	flag.BoolVar(&s.shrink, "shrink", true, "shrink a failing run to a short story")
 	flag.BoolVar(&s.verbose, "v", false, "tell of progress")
+	only := flag.String("only", "", "of one failing run only these events, as a shrunk story is repeated: 3,5-9")
+	flag.BoolVar(&s.packets, "packets", false, "with -only: packets arrive by themselves, without the faults on their way")
 	big := flag.Bool("big", false, "five hosts, eight clients, hundreds of keys")
 	wire := flag.String("wire", "values", "what packets travel as: values, bytes or datagrams")
 	exit.Parse()
@@ -58,6 +66,15 @@ func parse() ([]sim.Options, settings, error) {
 	}
 	if s.seeds < 1 || s.Steps < 0 || flag.NArg() > 0 {
 		return nil, s, fmt.Errorf("-seeds is 1 or more, -steps 0 or more, and nothing follows the flags")
+	}
+	if *only != "" {
+		var err error
+		if s.only, err = parseOnly(*only); err != nil {
+			return nil, s, err
+		}
+	}
+	if s.packets && *only == "" || *only != "" && (s.seeds > 1 || s.rotate) {
+		return nil, s, fmt.Errorf("-packets goes with -only, and -only with one seed, without -rotate")
 	}
 	var list []sim.Options
 	for i := range s.seeds {
@@ -120,7 +137,32 @@ func run(list []sim.Options, s settings) int {
 	r := t.Failed
 	fmt.Printf("\n%v\nrepeat it: go run ./tests/sim %s\n", r.Failure, r.Options.Flags())
 	if s.shrink {
-		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s", sim.Shrink(r.Options).Story())
+		short := sim.Shrink(r.Options, func(text string) { fmt.Fprintln(os.Stderr, "shrinking:", text) })
+		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s\n%s", short.Story(), howToRepeat(short))
+	}
+	return codeOf(r.Failure.Kind)
+}
+
+// howToRepeat is the command that runs the story alone.
+func howToRepeat(r *sim.Result) string {
+	packets := ""
+	if r.Packets {
+		packets = "-packets "
+	}
+	return fmt.Sprintf("repeat the story: go run ./tests/sim %s %s-only %s\n", r.Options.Flags(), packets, formatOnly(r.Indices()))
+}
+
+// runOnly runs some events of a run that fails, and tells them.
+func runOnly(o sim.Options, s settings) int {
+	r, err := sim.Replay(o, s.only, s.packets)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
+		return exit.Usage
+	}
+	fmt.Print(r.Story())
+	if r.Failure == nil {
+		fmt.Println("---- these events do not make it fail")
+		return 0
 	}
 	return codeOf(r.Failure.Kind)
 }

@@ -120,7 +120,7 @@ func (s *Sim) tell(st world.Step) {
 		}
 	}
 	for _, p := range st.Out.Packets {
-		fmt.Fprintf(&b, ", sends %s", nameOf(p))
+		fmt.Fprintf(&b, ", sends %s", shown(nameOf(p)))
 	}
 	s.note += b.String()
 }

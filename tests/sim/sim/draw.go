@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"ironkv/delegation"
 	"ironkv/kv"
@@ -111,6 +112,7 @@ func (s *Sim) drawDelivery() Event {
 			}
 		}
 		e.Timers = s.rng.IntN(3)
+		slices.Sort(e.Flights) // who is delivered together arrives in order
 	}
 	e.Fate = s.drawFate()
 	return e

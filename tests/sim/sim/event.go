@@ -62,9 +62,13 @@ type Event struct {
 	Peer   delegation.HostID // opCut: the link's other end; 0 for everybody
 	Client int
 	// Flights are the places on the network of the packets meant; Names, filled in
-	// where a run is recorded, find them when events before are left out.
-	Flights []int
-	Names   []string
+	// where a run is recorded, find them when events before are left out, and Found are
+	// the names of what was found then. Brought are the names of the packets that
+	// arrived: where datagrams fly, what was complete by them.
+	Flights               []int
+	Names, Found, Brought []string
+	// Index is the event's place in the run that was recorded.
+	Index int
 	// Timers is how often the host's timer fires behind the packets.
 	Timers  int
 	Fate    world.Fate
@@ -109,14 +113,14 @@ func (e *Event) String() string {
 		return fmt.Sprintf("host %d has room for %d bytes", e.Host, e.Room)
 	case opLose, opCopy, opLate, opForge, opDamage, numOps:
 	}
-	return opNames[e.Op] + " " + strings.Join(e.Names, ", ")
+	return opNames[e.Op] + " " + e.names()
 }
 
 func (e *Event) batch() string {
 	b := &strings.Builder{}
 	switch {
 	case len(e.Names) > 0:
-		fmt.Fprintf(b, "deliver %s", strings.Join(e.Names, ", "))
+		fmt.Fprintf(b, "deliver %s", e.names())
 	case e.Timers > 0:
 		fmt.Fprintf(b, "timer of host %d", e.Host)
 	}
@@ -163,11 +167,6 @@ func describe(o *world.Op) string {
 	case world.OpMoves, world.OpStatus, world.OpAudit:
 	}
 	return [...]string{"list moves", "status", "audit"}[o.Kind-world.OpMoves] + where
-}
-
-// nameOf names a packet so that a person knows it, and a shortened run finds it.
-func nameOf(p kv.Packet) string {
-	return fmt.Sprintf("%s>%s %s", end(p.Src), end(p.Dst), content(p.Msg))
 }
 
 func end(e kv.Endpoint) string {

@@ -30,6 +30,9 @@ func (s *Sim) finish() {
 		return
 	}
 	s.fairly = true
+	for s.bare && s.net.size() > 0 {
+		s.net.take(nil, 0)
+	}
 	for _, n := range s.world.Nodes {
 		s.apply(&Event{Op: opRestart, Host: n.ID})
 		room := uint64(1 << 40)
@@ -39,11 +42,11 @@ func (s *Sim) finish() {
 		s.apply(&Event{Op: opRoom, Host: n.ID, Room: room})
 	}
 	s.apply(&Event{Op: opMend})
-	s.settle("the first while")
+	s.settle("what was outstanding when the faults ended")
 	s.hurry()
-	s.settle("what was ordered")
+	s.settle("the moves, which were then told to go on as fast as they can,")
 	s.readAll()
-	s.settle("the last reads")
+	s.settle("the reads of every key behind them")
 	if s.failure != nil {
 		return
 	}
@@ -88,18 +91,30 @@ func (s *Sim) readAll() {
 func (s *Sim) ask(op world.Op) {
 	s.tags++
 	s.apply(&Event{Op: opInvoke, Client: 1, Tag: s.tags, Request: op})
-	s.settle("an answer to " + describe(&op))
+	s.settle(describe(&op))
+}
+
+// patience is how long a fair end waits, in events.
+type patience struct {
+	// whole is for everything to come to its end.
+	whole int
+	// idle, if not 0, is for anything to come nearer to its end: a run that meets it
+	// is stuck.
+	idle int
 }
 
 // settle is a fair network: everything is delivered in order, every timer fires
 // when it is due, clients repeat themselves, until nothing is outstanding.
 func (s *Sim) settle(what string) {
-	end := s.world.Now + fairTime
-	repeat, pause := s.world.Now, repeatFirst
+	began, repeat, pause := s.world.Now, s.world.Now, repeatFirst
+	left, last := s.left(), 0
 	for n := 0; s.failure == nil && !s.settled(); n++ {
-		if n > fairSteps || s.world.Now > end {
-			s.fail(Liveness, fmt.Errorf("after %d events and %s of a fair network, %s did not end: %w",
-				n, span(s.world.Now-end+fairTime), what, s.unsettled()))
+		if now := s.left(); now.nearer(left) {
+			left, last = now, n
+		}
+		s.stuck = s.patience.idle > 0 && n-last > s.patience.idle
+		if s.stuck || n > s.patience.whole || s.world.Now-began > fairTime {
+			s.fail(Liveness, s.unsettled(what, n, n-last, s.world.Now-began))
 			return
 		}
 		if e, ok := s.fair(); ok {
@@ -118,6 +133,36 @@ func (s *Sim) settle(what string) {
 		s.apply(&Event{Op: opWait, Span: min(s.nextDue(), repeat) - s.world.Now})
 	}
 }
+
+// toDo is how far everything is from its end: how many operations have no answer and
+// moves no end, and how many messages between hosts were acknowledged.
+type toDo struct {
+	open  int
+	acked uint64
+}
+
+func (s *Sim) left() (t toDo) {
+	for _, c := range s.world.Clients {
+		t.open += len(c.Ops)
+	}
+	for _, n := range s.world.Nodes {
+		if n.Host == nil {
+			continue
+		}
+		for _, m := range n.Host.State().Moves {
+			if !m.Phase.Ended() {
+				t.open++
+			}
+		}
+		for _, p := range n.Host.State().Peers {
+			t.acked += p.Out.Acked()
+		}
+	}
+	return t
+}
+
+// nearer reports whether t is nearer to the end than o.
+func (t toDo) nearer(o toDo) bool { return t.open < o.open || t.acked > o.acked }
 
 // fair is the event that a fair network has due now, if there is one.
 func (s *Sim) fair() (Event, bool) {
@@ -177,15 +222,26 @@ func (s *Sim) settled() bool {
 	return true
 }
 
-// unsettled says what is still outstanding.
-func (s *Sim) unsettled() error {
+// unsettled says what is still outstanding after n events of a fair network.
+func (s *Sim) unsettled(what string, n, idle int, after kv.Time) error {
+	why := ""
+	if after == 0 {
+		why = " Messages go round and round: no time passes."
+	}
+	return fmt.Errorf("%s did not come to its end on a fair network (all hosts up, nothing lost, everything delivered in order and at once, "+
+		"each timer on time) in %d events and %s of its time; in the last %d of these events nothing came nearer to it.%s %w",
+		what, n, span(after), idle, why, s.outstanding())
+}
+
+func (s *Sim) outstanding() error {
 	for i, c := range s.world.Clients {
 		for _, o := range c.Ops {
-			refused := "not refused"
+			refused := "was never refused"
 			if o.Refused != nil {
-				refused = o.Refused.Reason.String()
+				refused = fmt.Sprintf("was last refused as %v", o.Refused.Reason)
 			}
-			return fmt.Errorf("client %d waits for host %d, %s (%s), after %d tries", i+1, o.Host(), describe(o), refused, o.Tries)
+			return fmt.Errorf("client %d has no answer to: %s; it asked host %d last, sent it %d times there, and %s",
+				i+1, describe(o), o.Host(), o.Tries, refused)
 		}
 	}
 	for _, n := range s.world.Nodes {

@@ -45,14 +45,25 @@ type network interface {
 }
 
 // plain is the network of packets.
-type plain struct{ s *Sim }
+type plain struct {
+	s     *Sim
+	names map[uint64]string // of flights, by their serials, where they were asked for
+}
 
 func (n plain) took() {
 	w := n.s.world
 	for len(w.Net) > maxFlights {
-		n.s.keep(w.Net[0].Packet)
-		w.Drop(0)
+		n.lose(0)
 	}
+}
+
+// lose takes a flight off the network.
+func (n plain) lose(i int) kv.Packet {
+	f := n.s.world.Net[i]
+	n.s.world.Drop(i)
+	n.s.keep(f.Packet)
+	delete(n.names, f.Serial)
+	return f.Packet
 }
 
 func (n plain) size() int { return len(n.s.world.Net) }
@@ -62,14 +73,17 @@ func (n plain) ends(i int) (src, dst kv.Endpoint) {
 	return p.Src, p.Dst
 }
 
-func (n plain) name(i int) string { return nameOf(n.s.world.Net[i].Packet) }
-
-func (n plain) take(packets []kv.Packet, i int) []kv.Packet {
-	p := n.s.world.Net[i].Packet
-	n.s.world.Drop(i)
-	n.s.keep(p)
-	return append(packets, p)
+func (n plain) name(i int) string {
+	f := n.s.world.Net[i]
+	name, ok := n.names[f.Serial]
+	if !ok {
+		name = nameOf(f.Packet)
+		n.names[f.Serial] = name
+	}
+	return name
 }
+
+func (n plain) take(packets []kv.Packet, i int) []kv.Packet { return append(packets, n.lose(i)) }
 
 func (n plain) peek(i int) (kv.Packet, bool) { return n.s.world.Net[i].Packet, true }
 
@@ -79,9 +93,10 @@ func (n plain) double(i int) { n.s.world.Send(n.s.world.Net[i].Packet) }
 // what is decoded has to be encoded as it was: nothing has two encodings. The
 // checksum that datagrams have would find the damage, so the packet is lost.
 func (n plain) damage(i int, rng *rand.Rand) error {
-	p := n.s.world.Net[i].Packet
+	f := n.s.world.Net[i]
 	n.s.world.Drop(i)
-	b := marshal.Append(nil, p.Msg)
+	delete(n.names, f.Serial)
+	b := marshal.Append(nil, f.Packet.Msg)
 	for range 1 + rng.IntN(3) {
 		b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
 	}
@@ -108,7 +123,8 @@ func (plain) due() (kv.Time, bool)        { return 0, false }
 // where it is full.
 func (s *Sim) keep(p kv.Packet) {
 	if s.replaying {
-		s.past[nameOf(p)] = p
+		name := nameOf(p)
+		s.past[name], s.past[shown(name)] = p, p
 		return
 	}
 	if len(s.attic) < atticPlaces {

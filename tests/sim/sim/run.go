@@ -10,8 +10,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"runtime/debug"
-	"slices"
-	"strings"
 
 	"ironkv/delegation"
 	"ironkv/ghost"
@@ -61,11 +59,13 @@ type Result struct {
 	// them porcupine did not get done with.
 	Histories, Undecided int
 	// Trace are the adversary's events, if they were recorded; Fair says that the
-	// run went on to its fair end.
-	Trace []Event
-	Fair  bool
-	mix   mix
-	told  []string // what each event of the trace led to
+	// run went on to its fair end, Packets that of the run named by Options only the
+	// packets flew that arrived in it.
+	Trace         []Event
+	Fair, Packets bool
+	stuck         bool
+	mix           mix
+	told          []string // what each event of the trace led to
 }
 
 // stranger is an address that is nobody's.
@@ -98,9 +98,13 @@ type Sim struct {
 	// flights by these names.
 	// fairly says that the adversary has ended.
 	recording, replaying, fairly bool
-	past                         map[string]kv.Packet // replaying: what left the network
-	trace                        []Event
-	told                         []string
+	past                         map[string]kv.Packet // replaying: what left the network, by its names
+	// patience is the fair end's; stuck says that it failed for having been idle. When
+	// bare, what flies when it begins is lost.
+	patience    patience
+	stuck, bare bool
+	trace       []Event
+	told        []string
 	// lost is the host that has lost its state, and may stop; 0 for none. From
 	// then on the judge, who knows of no such thing, is not asked. wiped says that
 	// its disk is empty: then it may serve nobody.
@@ -127,6 +131,8 @@ type setting struct {
 	Options
 	// tamper, if set, puts a store that is at fault in the place of a host's.
 	tamper func(world.Store) world.Store
+	// bare says that packets arrive by themselves (see asPackets).
+	bare bool
 }
 
 // Run runs o to its end, or to the first failure.
@@ -139,8 +145,9 @@ func (t setting) start() *Sim {
 		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
 		cut: map[link]bool{}, repeats: map[link]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
 		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
+		patience: patience{whole: fairSteps},
 	}
-	s.net = plain{s}
+	s.net = plain{s, map[uint64]string{}}
 	return s
 }
 
@@ -217,7 +224,7 @@ func (s *Sim) close() {
 func (s *Sim) result() *Result {
 	r := &Result{
 		Options: s.opts, Failure: s.failure, Steps: s.steps, Events: s.events, Hash: hex.EncodeToString(s.hash.Sum(nil)),
-		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told, Fair: s.fairly, mix: s.mix,
+		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told, Fair: s.fairly, stuck: s.stuck, mix: s.mix,
 	}
 	if s.checker != nil {
 		r.Counts = s.checker.Counts()
@@ -241,6 +248,7 @@ func (s *Sim) apply(e *Event) {
 		return
 	}
 	if s.recording && !s.replaying && !s.fairly {
+		e.Index = len(s.trace)
 		s.nameFlights(e)
 	}
 	s.happen(e)
@@ -307,7 +315,8 @@ func (s *Sim) disturb(e *Event) {
 		s.net.double(e.Flights[0])
 	case opLate:
 		if s.replaying {
-			s.world.Send(s.past[e.Names[0]])
+			p, _ := s.gone(e.Names[0])
+			s.world.Send(p)
 			return
 		}
 		s.world.Send(s.attic[e.Flights[0]])
@@ -331,14 +340,21 @@ func (s *Sim) disturb(e *Event) {
 // deliver gives packets, and then timers, to a host as one batch, or a packet to
 // a client.
 func (s *Sim) deliver(e *Event) {
-	flights := slices.Clone(e.Flights)
-	slices.Sort(flights)
 	packets := s.packets[:0]
-	for _, i := range slices.Backward(flights) {
-		packets = s.net.take(packets, i)
+	for k, at := range e.Flights {
+		for _, gone := range e.Flights[:k] {
+			if gone < e.Flights[k] {
+				at--
+			}
+		}
+		packets = s.net.take(packets, at)
 	}
 	s.packets = packets
-	slices.Reverse(packets)
+	if s.recording && !s.replaying {
+		for _, p := range packets {
+			e.Brought = append(e.Brought, nameOf(p))
+		}
+	}
 	if e.Host == 0 {
 		for _, p := range packets {
 			s.world.Hand(p)
@@ -434,66 +450,6 @@ func (s *Sim) digest(st world.Step) {
 	}
 	s.scratch = b
 	s.hash.Write(b)
-}
-
-// nameFlights fills in the names of an event's flights.
-func (s *Sim) nameFlights(e *Event) {
-	e.Names = nil
-	for _, i := range e.Flights {
-		if e.Op == opLate {
-			e.Names = append(e.Names, nameOf(s.attic[i]))
-			continue
-		}
-		e.Names = append(e.Names, s.net.name(i))
-	}
-}
-
-// find looks an event's flights up by their names. It reports false where the
-// event can no longer happen.
-func (s *Sim) find(e *Event) bool {
-	e.Flights = nil
-	for _, name := range e.Names {
-		if e.Op == opLate {
-			_, ok := s.past[name]
-			return ok
-		}
-		if i := s.flightNamed(name, e.Flights); i >= 0 {
-			e.Flights = append(e.Flights, i)
-		}
-	}
-	if len(e.Names) > 0 && len(e.Flights) == 0 {
-		return false
-	}
-	switch e.Op {
-	case opDeliver, opTimer:
-		return e.Host == 0 || s.world.Node(e.Host).Host != nil
-	case opGiveUp:
-		return s.ops[e.Tag] != nil
-	default:
-		return true
-	}
-}
-
-// flightNamed is the place of the flight of that name which is not among taken.
-// Where there is none it is that of one of the same kind between the same two:
-// numbers are others where events before are left out. It is -1 where there is
-// none of these either.
-func (s *Sim) flightNamed(name string, taken []int) int {
-	kind, _, _ := strings.Cut(name, "#")
-	alike := -1
-	for i := range s.net.size() {
-		if slices.Contains(taken, i) {
-			continue
-		}
-		n := s.net.name(i)
-		if n == name {
-			return i
-		}
-		if alike < 0 && strings.HasPrefix(n, kind) {
-			alike = i
-		}
-	}
-	return alike
 }
 
 // never is a time that does not come.

@@ -131,16 +131,19 @@ func (f faulty) Put(e marshal.Entry) {
 	f.Store.Put(e)
 }
 
+func quiet(string) {}
+
 // TestFaultsAreFound: the simulator finds each fault of a store, and shrinks the
 // run to a story of a few events which fails in the same way again.
 func TestFaultsAreFound(t *testing.T) {
-	for _, fault := range []string{
+	for i, fault := range []string{
 		"entries kept after they were given away", "outbox not persisted", "tombstone not persisted", "map not persisted",
 		"answers not persisted", "cursor not persisted", "one version too low",
 	} {
 		found := false
 		for seed := uint64(1); seed < 40 && !found; seed++ {
-			s := setting{Options: Options{Seed: seed, Steps: 1500, Every: 1}, tamper: func(st world.Store) world.Store { return faulty{st, fault} }}
+			wire := []Wire{Values, Bytes, Datagrams}[i%3]
+			s := setting{Options: Options{Seed: seed, Steps: 1500, Every: 1, Wire: wire}, tamper: func(st world.Store) world.Store { return faulty{st, fault} }}
 			r := s.start().run()
 			if r.Failure == nil {
 				continue
@@ -149,9 +152,12 @@ func TestFaultsAreFound(t *testing.T) {
 			if r.Failure.Kind != Safety && r.Failure.Kind != Crash {
 				t.Errorf("%s: seed %d found %v", fault, seed, r.Failure)
 			}
-			short := s.shrink()
-			if short.Failure == nil || len(short.Trace) > 30 {
+			short := s.shrink(quiet)
+			if short.Failure == nil || len(short.Trace) > 45 {
 				t.Errorf("%s: shrunk to %d of %d events: %v", fault, len(short.Trace), r.Events, short.Failure)
+			}
+			if again, err := s.only(short.Indices(), short.Packets); err != nil || again.Story() != short.Story() {
+				t.Errorf("%s: the events of the story by themselves are another one: %v", fault, err)
 			}
 			t.Logf("%s: seed %d, %d events shrunk to %d\n%s", fault, seed, r.Events, len(short.Trace), short.Story())
 		}
@@ -171,7 +177,7 @@ func TestViolationsAreNamed(t *testing.T) {
 	if r.Failure == nil || !errors.As(r.Failure.Err, &v) {
 		t.Fatalf("got %v, want a violation", r.Failure)
 	}
-	if !strings.Contains(s.shrink().Story(), "shard") {
+	if !strings.Contains(s.shrink(quiet).Story(), "shard") {
 		t.Error("the story has no order to move a shard, without which nothing is kept")
 	}
 }

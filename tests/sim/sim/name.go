@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+
+	"ironkv/kv"
+	"ironkv/marshal"
+)
+
+// mark stands in a packet's name before the checksum of its bytes, which stories
+// leave out.
+const mark = "~"
+
+// nameOf names a packet so that a person knows it, and a shortened run finds it.
+func nameOf(p kv.Packet) string {
+	return fmt.Sprintf("%s>%s %s%s%08x", end(p.Src), end(p.Dst), content(p.Msg), mark, crc32.ChecksumIEEE(marshal.Append(nil, p.Msg)))
+}
+
+// shown is what a person sees of a name.
+func shown(name string) string {
+	name, _, _ = strings.Cut(name, mark)
+	return name
+}
+
+// names are the event's flights, as stories tell them.
+func (e *Event) names() string {
+	names := e.Names
+	if e.Found != nil {
+		names = e.Found
+	}
+	var out []string
+	for _, n := range names {
+		out = append(out, shown(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// nameFlights fills in the names of an event's flights.
+func (s *Sim) nameFlights(e *Event) {
+	e.Names = nil
+	for _, i := range e.Flights {
+		if e.Op == opLate {
+			e.Names = append(e.Names, nameOf(s.attic[i]))
+			continue
+		}
+		e.Names = append(e.Names, s.net.name(i))
+	}
+}
+
+// find looks an event's flights up by their names. It reports false where the
+// event can no longer happen.
+func (s *Sim) find(e *Event) bool {
+	e.Flights, e.Found = nil, nil
+	for _, name := range e.Names {
+		if e.Op == opLate {
+			_, ok := s.gone(name)
+			return ok
+		}
+		if i := s.flightNamed(name, e.Flights, e.Op == opDeliver); i >= 0 {
+			e.Flights, e.Found = append(e.Flights, i), append(e.Found, s.net.name(i))
+		}
+	}
+	if len(e.Names) > 0 && len(e.Flights) == 0 {
+		return false
+	}
+	switch e.Op {
+	case opDeliver, opTimer:
+		return e.Host == 0 || s.world.Node(e.Host).Host != nil
+	case opInvoke: // what a client has outstanding is bounded here, too
+		return len(s.world.Clients[e.Client-1].Ops) < s.mix.outstanding
+	case opGiveUp:
+		return s.ops[e.Tag] != nil
+	default:
+		return true
+	}
+}
+
+// gone returns a packet of that name which is no longer on the network.
+func (s *Sim) gone(name string) (kv.Packet, bool) {
+	p, ok := s.past[name]
+	if !ok {
+		p, ok = s.past[shown(name)]
+	}
+	return p, ok
+}
+
+// flightNamed is the place of the flight of that name which is not among taken.
+// Where there is none it is that of one that looks the same, then, with again, that of
+// a packet of the name which had left the network and flies once more, and then that
+// of any of the same kind between the same two: numbers are others where events before
+// are left out. It is -1 where there is none of these either.
+func (s *Sim) flightNamed(name string, taken []int, again bool) int {
+	looks := shown(name)
+	kind, _, _ := strings.Cut(looks, "#")
+	similar, alike := -1, -1
+	for i := range s.net.size() {
+		if slices.Contains(taken, i) {
+			continue
+		}
+		n := s.net.name(i)
+		if n == name {
+			return i
+		}
+		if similar < 0 && shown(n) == looks {
+			similar = i
+		}
+		if alike < 0 && strings.HasPrefix(n, kind) {
+			alike = i
+		}
+	}
+	if _, packets := s.net.(plain); packets && again {
+		p, ok := s.past[name]
+		if !ok && similar < 0 {
+			p, ok = s.past[looks]
+		}
+		if ok {
+			s.world.Send(p)
+			return s.net.size() - 1
+		}
+	}
+	if similar >= 0 {
+		return similar
+	}
+	return alike
+}
