@@ -17,7 +17,7 @@ func space(s protocol.System) search.Space[protocol.System] {
 		Init:    []protocol.System{s},
 		Key:     func(b []byte, s protocol.System) []byte { return s.Encode(b) },
 		Check:   func(s protocol.System) error { return judge.Check(ghost.Invariants, s) },
-		Workers: 2, MaxStates: 1 << 15,
+		Workers: 2, MaxStates: 1 << 16,
 		Next: func(s protocol.System) (out []search.Transition[protocol.System]) {
 			for _, t := range s.Next() {
 				out = append(out, search.Transition[protocol.System]{
