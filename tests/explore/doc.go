@@ -30,9 +30,9 @@
 //	conditions    2 conditional writes, 1 move, any crashes        94,596    527,053   27    2   120
 //	waits-crashes waits with 2 jumps and any crashes            5,145,529 43,647,265   31    - 2,460
 //	mixed         1 jump, 1 disk that fills, 1 crash            2,068,730 13,395,828   26    - 1,310
-//	P-crossing    P: 2 hosts, 2 writes, 1 move                      4,917     35,369   22    1    40
-//	P-return      P: 2 hosts, 2 writes, there and back             59,321    573,007   32   12   240
-//	P-chase       P: 3 hosts, 1 write, 2 moves                     28,485    268,906   23    5   130
+//	P-crossing    P: 2 hosts, 2 writes, 1 move                      6,229     45,393   22    1    60
+//	P-return      P: 2 hosts, 2 writes, there and back            109,437  1,106,573   32   22   420
+//	P-chase       P: 3 hosts, 1 write, 2 moves                     34,949    339,402   23    7   180
 //
 // Besides, allowed is a table of what P allows in small scopes and how often hosts do
 // it there, with the reason where they never do; and of what keeps P from an action.
