@@ -13,7 +13,9 @@ import (
 const Obligation = "ReductionObligation"
 
 // Kinds are the events of a batch, in the order in which a host's loop has them
-// happen: what was received, the one clock reading, what was sent.
+// happen: what was received, the one clock reading, what was sent. A journal does not
+// note that order, so of a real run's batches only the readings of the clock can be
+// wrong here; who sends before he has received would be found by kv/server's tests.
 func Kinds(b Batch) (out []judge.Kind) {
 	for _, s := range b.Steps {
 		if s.Input.Kind == kv.InputPacket {
