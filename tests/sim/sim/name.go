@@ -87,11 +87,12 @@ func (s *Sim) gone(name string) (kv.Packet, bool) {
 	return p, ok
 }
 
-// flightNamed is the place of the flight of that name which is not among taken.
-// Where there is none it is that of one that looks the same, then, with again, that of
-// a packet of the name which had left the network and flies once more, and then that
-// of any of the same kind between the same two: numbers are others where events before
-// are left out. It is -1 where there is none of these either.
+// flightNamed is the place of the flight of that name which is not among taken. Where
+// there is none and again says so, a packet of just that name that had left the network
+// flies once more. Else it is the place of one that looks the same, then of any of the
+// same kind between the same two, since numbers are others where events before are left
+// out; and then, with again, what had left and looks the same flies once more. It is -1
+// where there is none of these either.
 func (s *Sim) flightNamed(name string, taken []int, again bool) int {
 	looks := shown(name)
 	kind, _, _ := strings.Cut(looks, "#")
@@ -113,7 +114,7 @@ func (s *Sim) flightNamed(name string, taken []int, again bool) int {
 	}
 	if _, packets := s.net.(plain); packets && again {
 		p, ok := s.past[name]
-		if !ok && similar < 0 {
+		if !ok && alike < 0 {
 			p, ok = s.past[looks]
 		}
 		if ok {

@@ -153,11 +153,7 @@ func TestFaultsAreFound(t *testing.T) {
 				t.Errorf("%s: seed %d found %v", fault, seed, r.Failure)
 			}
 			short := s.shrink(quiet)
-			most := 30
-			if fault == "one version too low" {
-				most = 45 // it takes four writes and their sessions
-			}
-			if short.Failure == nil || len(short.Trace) > most {
+			if short.Failure == nil || len(short.Trace) > 30 {
 				t.Errorf("%s: shrunk to %d of %d events: %v", fault, len(short.Trace), r.Events, short.Failure)
 			}
 			if again, err := s.only(short.Indices(), short.Packets); err != nil || again.Story() != short.Story() {
