@@ -44,6 +44,10 @@ func (e *explanation) run(held []*kv.Held) error {
 			return err
 		}
 	}
+	if err := protocol.Correspondence(e.checker.system.Service, e.actual); err != nil {
+		return err
+	}
+	e.checker.system.Service = e.checker.system.Service.WithoutReads() // no later packet holds their replies
 	if err := protocol.DifferInSent(e.sent, e.actual); err != nil {
 		return fmt.Errorf("%w: %w", protocol.ErrProtocol, err)
 	}
@@ -328,24 +332,10 @@ func (e *explanation) twice(before protocol.System, held []*kv.Held) error {
 		}
 		was, executed := before.Service.Executed(o)
 		q, _ := AbstractMessage(p.Msg)
-		is := executedReply(e.replied(q))
-		if executed && is != nil && is != was {
-			return fmt.Errorf("operation %d of client %x was executed, with %+v, and host %d executes it again, with %+v", o.Counter, o.Client, was, e.id, is)
+		is, answers := protocol.ExecutedReply(e.replied(q))
+		if executed && answers && is.Reply != was {
+			return fmt.Errorf("operation %d of client %x was executed, with %+v, and host %d executes it again, with %+v", o.Counter, o.Client, was, e.id, is.Reply)
 		}
-	}
-	return nil
-}
-
-// executedReply is what S knows of the reply to a write or an order that was
-// executed; nil where it says that it was not.
-func executedReply(m protocol.Message) spec.Reply {
-	switch r := m.(type) {
-	case protocol.SetReply:
-		if r.Result != marshal.SetNoRoom {
-			return spec.SetReply{Result: r.Result, Version: r.Version}
-		}
-	case protocol.OrderReply:
-		return spec.OrderReply{Reason: r.Reason}
 	}
 	return nil
 }

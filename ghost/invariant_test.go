@@ -114,6 +114,9 @@ func TestEachInvariantCanFail(t *testing.T) {
 			func(s *protocol.System) {
 				s.Hosts[0].Table = s.Hosts[0].Table.With(spec.Entry{Key: "a", Value: "y", Version: 2})
 			},
+			func(s *protocol.System) { // a client is told what S never replied
+				s.Network = s.Network.With(protocol.Packet{Src: protocol.Endpoint{Host: 1}, Msg: protocol.GetReply{Header: protocol.Header{Number: 7}}})
+			},
 		},
 	}
 	if err := judge.Check(ghost.Invariants, sound(t)); err != nil {

@@ -1,6 +1,8 @@
 package ghost_test
 
 import (
+	"cmp"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
 	"ironkv/ghost/protocol"
+	"ironkv/ghost/spec"
 	"ironkv/kv"
 	"ironkv/marshal"
 )
@@ -156,5 +159,51 @@ func TestAdversaryRefines(t *testing.T) {
 	t.Logf("\n%v", seen)
 	if never := seen.Never(); len(never) > 0 {
 		t.Errorf("never seen: %v", never)
+	}
+}
+
+// TestSRefuses: what a host tells a client and S has not replied, S itself refuses,
+// before P is asked.
+func TestSRefuses(t *testing.T) {
+	for name, lie := range map[string]func(marshal.Message){
+		"another version": func(m marshal.Message) {
+			if r, ok := m.(*marshal.GetReply); ok {
+				r.Version++
+			}
+		},
+		"another number": func(m marshal.Message) {
+			if r, ok := m.(*marshal.GetReply); ok {
+				r.Number++
+			}
+		},
+		"fewer entries": func(m marshal.Message) {
+			if r, ok := m.(*marshal.ScanReply); ok {
+				r.Entries, r.Keys = nil, 0
+			}
+		},
+		"an answer again, to another number": func(m marshal.Message) {
+			if r, ok := m.(*marshal.SetReply); ok {
+				r.Number++
+			}
+		},
+	} {
+		c, checker := judged(t, 1, 1)
+		c.settle()
+		cl := newClient(c, 1)
+		write := cl.setRequest(0, "a", "x")
+		cl.ask(0, write)
+		var got error
+		c.observe = func(i int, _ kv.Time, in kv.Input, out *kv.Effects) {
+			for _, p := range out.Packets {
+				lie(p.Msg)
+			}
+			got = cmp.Or(got, checker.Step(c.hosts[i], in, out))
+		}
+		cl.get(0, "a")
+		cl.scan(0, delegation.All, marshal.ScanEntries)
+		cl.ask(0, write)
+		if !errors.Is(got, spec.ErrSpec) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

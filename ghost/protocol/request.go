@@ -30,12 +30,10 @@ func (a NextGetRequest) Take(s Host) (Outcome, error) {
 	}
 	entry, found := s.Entry(q.Key)
 	entry.Key = ""
-	reply := spec.GetReply{Found: found, Entry: entry}
-	reply.Entry.Key = q.Key
 	return Outcome{
 		Host:     s,
 		Sent:     s.toClient(a.Packet, GetReply{Header: q.Header, Found: found, Entry: entry}),
-		Executed: []spec.Execution{{Request: spec.Get{Key: q.Key}, Reply: reply}},
+		Executed: []spec.Execution{{Ticket: spec.Ticket(q.Header), Request: spec.Get{Key: q.Key}, Reply: spec.GetReply{Found: found, Entry: entry}}},
 	}, nil
 }
 
@@ -95,6 +93,7 @@ func (a NextScanRequest) Take(s Host) (Outcome, error) {
 		Host: s,
 		Sent: s.toClient(a.Packet, m),
 		Executed: []spec.Execution{{
+			Ticket:  spec.Ticket(q.Header),
 			Request: spec.Scan{Range: q.Range, Mode: q.Mode},
 			Reply:   spec.ScanReply{Covered: m.Covered, Keys: m.Keys, Entries: m.Entries},
 		}},
@@ -162,6 +161,7 @@ func (a NextSetRequest) Take(s Host) (Outcome, error) {
 	t, reply := s.set(q)
 	o := t.answered(a.Packet, q.Header, a.Floor, SetReply{q.Header, reply.Result, reply.Version})
 	o.Executed = []spec.Execution{{
+		Ticket:  spec.Ticket(q.Header),
 		Request: spec.Set{Operation: q.Operation, Key: q.Key, Value: q.Value, Delete: q.Delete, Condition: q.Condition},
 		Reply:   reply,
 	}}

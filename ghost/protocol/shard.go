@@ -59,7 +59,9 @@ func (a NextOrder) Take(s Host) (Outcome, error) {
 		return Outcome{}, err
 	}
 	o := t.answered(a.Packet, hd, a.Floor, reply)
-	o.Executed = []spec.Execution{{Request: spec.Order{Operation: w.Operation}, Reply: spec.OrderReply{Reason: a.Reason}}}
+	o.Executed = []spec.Execution{{
+		Ticket: spec.Ticket(hd), Request: spec.Order{Operation: w.Operation}, Reply: spec.OrderReply{Reason: a.Reason},
+	}}
 	return o, nil
 }
 

@@ -5,7 +5,9 @@
 // A [State] has one transition, [State.Execute]: one request is executed, and
 // given its reply. IronKV's own spec lets a request be executed any number of
 // times; here a write or an order is executed at most once ([Operation]), which
-// is what its users count on. Reads may be repeated: each is judged by itself.
+// is what its users count on. Reads may be repeated: each is a transition that
+// changes nothing but the replies given. What S means for what can be seen on the
+// network is [State.Gave]: hosts say to clients only what S has replied.
 //
 // Beyond the paper a key has a version. A write may choose it, as long as it is
 // higher than every version that the key ever had, deleted or not; so S keeps

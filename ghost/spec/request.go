@@ -27,7 +27,7 @@ type Entry struct {
 type (
 	// Get reads a key (AppGetRequest).
 	Get struct{ Key delegation.Key }
-	// GetReply gives the zero Entry but for the key where it is absent.
+	// GetReply gives the Entry without its key, the zero Entry where it is absent.
 	GetReply struct {
 		Found bool
 		Entry Entry
@@ -74,8 +74,16 @@ func (SetReply) reply()   {}
 func (ScanReply) reply()  {}
 func (OrderReply) reply() {}
 
+// A Ticket says whose request it is, and which of his; the reply bears the same (the
+// seqno of AppRequest and AppReply).
+type Ticket struct {
+	Session marshal.SessionID
+	Number  uint64
+}
+
 // An Execution is a request with its reply: what a transition of S adds.
 type Execution struct {
+	Ticket  Ticket
 	Request Request
 	Reply   Reply
 }

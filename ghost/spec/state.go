@@ -1,9 +1,11 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ironkv/delegation"
 	"ironkv/ghost/judge"
@@ -40,10 +42,21 @@ type Done struct {
 	Reply     Reply
 }
 
-// A State is a state of S. The zero State is not usable: begin with [Init].
+// A Given is a reply with the ticket of the request that got it.
+type Given struct {
+	Ticket Ticket
+	Reply  Reply
+}
+
+// A State is a state of S: the table, the operations executed, the replies given.
+// The zero State is not usable: begin with [Init].
 type State struct {
 	rows judge.Tree[Row]
 	done judge.Tree[Done]
+	// given are the replies to operations: one to each ticket. A read may be executed
+	// again, and replied something else then.
+	given judge.Tree[Given]
+	reads []Given
 }
 
 // Init is the first state: no key, nothing executed (Service_Init).
@@ -55,6 +68,12 @@ func Init() State {
 				return a.Operation.Client < b.Operation.Client
 			}
 			return a.Operation.Counter < b.Operation.Counter
+		}),
+		given: judge.NewTree(func(a, b Given) bool {
+			if c := bytes.Compare(a.Ticket.Session[:], b.Ticket.Session[:]); c != 0 {
+				return c < 0
+			}
+			return a.Ticket.Number < b.Ticket.Number
 		}),
 	}
 }
@@ -81,8 +100,26 @@ func (s State) Operations() int { return s.done.Len() }
 
 // Execute is the one transition (Service_Next_ServerExecutesRequest): e's request
 // is executed and given e's reply. It fails with [ErrSpec], and with [ErrTwice]
-// where the guard is broken that the operation was not executed before.
+// where the guard is broken that the operation was not executed before: then the
+// reply is given, and nothing else changes.
 func (s State) Execute(e Execution) (State, error) {
+	t, err := s.transition(e)
+	if err != nil && !errors.Is(err, ErrTwice) {
+		return s, err
+	}
+	given := Given{e.Ticket, e.Reply}
+	switch e.Request.(type) {
+	case Set, Order:
+		t.given = s.given.With(given)
+	case Get, Scan:
+		if !slices.ContainsFunc(s.reads, given.same) {
+			t.reads = append(slices.Clip(s.reads), given)
+		}
+	}
+	return t, err
+}
+
+func (s State) transition(e Execution) (State, error) {
 	switch q := e.Request.(type) {
 	case Get:
 		return s, s.get(q, e.Reply)
@@ -92,15 +129,15 @@ func (s State) Execute(e Execution) (State, error) {
 		return s.set(q, e.Reply)
 	case Order:
 		if _, ok := e.Reply.(OrderReply); !ok {
-			return s, mismatch(e)
+			return s, mismatch(e.Request, e.Reply)
 		}
 		return s.execute(q.Operation, e.Reply)
 	}
-	return s, mismatch(e)
+	return s, mismatch(e.Request, e.Reply)
 }
 
-func mismatch(e Execution) error {
-	return fmt.Errorf("%w: %T does not answer %T", ErrSpec, e.Reply, e.Request)
+func mismatch(q Request, r Reply) error {
+	return fmt.Errorf("%w: %T does not answer %T", ErrSpec, r, q)
 }
 
 func (s State) execute(o Operation, r Reply) (State, error) {
@@ -112,11 +149,42 @@ func (s State) execute(o Operation, r Reply) (State, error) {
 	return s, nil
 }
 
+// Gave says what a state of S means for the network: what a client is told
+// under a ticket S has replied (Service_Correspondence). It fails with [ErrSpec].
+func (s State) Gave(told Given) error {
+	if slices.ContainsFunc(s.reads, told.same) {
+		return nil
+	}
+	if g, ok := s.given.Get(told); !ok || !told.same(g) {
+		return fmt.Errorf("%w: number %d of session %v is told %T %v, which S has not replied to it", ErrSpec, told.Ticket.Number, told.Ticket.Session, told.Reply, told.Reply)
+	}
+	return nil
+}
+
+func (g Given) same(o Given) bool {
+	if g.Ticket != o.Ticket {
+		return false
+	}
+	a, page := g.Reply.(ScanReply)
+	b, pageToo := o.Reply.(ScanReply)
+	if page && pageToo {
+		return a.Covered == b.Covered && a.Keys == b.Keys && slices.Equal(a.Entries, b.Entries)
+	}
+	return page == pageToo && g.Reply == o.Reply // all the others are comparable
+}
+
+// WithoutReads returns the state that does not remember what was replied to reads:
+// for those who see each packet when it is sent.
+func (s State) WithoutReads() State {
+	s.reads = nil
+	return s
+}
+
 // get: the reply is what the table holds (Get, Services/SHT/HT.s.dfy).
 func (s State) get(q Get, reply Reply) error {
 	r, ok := reply.(GetReply)
 	if !ok {
-		return mismatch(Execution{q, reply})
+		return mismatch(q, reply)
 	}
 	row := s.Row(q.Key)
 	if want := row.reply(); r != want {
@@ -127,8 +195,9 @@ func (s State) get(q Get, reply Reply) error {
 
 func (r Row) reply() GetReply {
 	if !r.Present {
-		return GetReply{Entry: Entry{Key: r.Key}}
+		return GetReply{}
 	}
+	r.Key = ""
 	return GetReply{Found: true, Entry: r.Entry}
 }
 
@@ -145,7 +214,7 @@ func (r GetReply) String() string {
 func (s State) set(q Set, reply Reply) (State, error) {
 	r, ok := reply.(SetReply)
 	if !ok {
-		return s, mismatch(Execution{q, reply})
+		return s, mismatch(q, reply)
 	}
 	row := s.Row(q.Key)
 	present := marshal.Version(0)
@@ -181,7 +250,7 @@ func (s State) set(q Set, reply Reply) (State, error) {
 func (s State) scan(q Scan, reply Reply) error {
 	r, ok := reply.(ScanReply)
 	if !ok {
-		return mismatch(Execution{q, reply})
+		return mismatch(q, reply)
 	}
 	if r.Covered.From != q.Range.From || q.Range.Until.Less(r.Covered.Until) {
 		return fmt.Errorf("%w: scan of %v covered %v", ErrSpec, q.Range, r.Covered)
@@ -229,7 +298,19 @@ func (s State) Encode(b []byte) []byte {
 		b = binary.AppendUvarint(binary.AppendUvarint(b, d.Operation.Client), d.Operation.Counter)
 		b = fmt.Appendf(b, "%v;", d.Reply)
 	}
+	for g := range s.given.All() {
+		b = g.encode(b)
+	}
+	b = append(b, 0)
+	for _, g := range s.reads {
+		b = g.encode(b)
+	}
 	return b
+}
+
+func (g Given) encode(b []byte) []byte {
+	b = binary.AppendUvarint(append(b, g.Ticket.Session[:]...), g.Ticket.Number)
+	return fmt.Appendf(b, "%v;", g.Reply)
 }
 
 func appendString(b []byte, s string) []byte {
@@ -237,11 +318,11 @@ func appendString(b []byte, s string) []byte {
 }
 
 // With returns the state in which exactly entries are present, and whose history,
-// executed operations and highest versions, is that of s: the abstraction of a
+// executed operations, replies and highest versions, is that of s: the abstraction of a
 // system that holds entries.
 func (s State) With(entries judge.Tree[Entry]) State {
 	t := Init()
-	t.done = s.done
+	t.done, t.given, t.reads = s.done, s.given, s.reads
 	t.rows = t.rows.WithAll(func(yield func(Row) bool) {
 		for row := range s.rows.All() {
 			if !yield(Row{Entry: Entry{Key: row.Key}, Highest: row.Highest}) {

@@ -23,7 +23,7 @@ func put(n uint64, key delegation.Key, value string, version marshal.Version) sp
 func got(key delegation.Key, value string, version marshal.Version) spec.Execution {
 	return spec.Execution{
 		Request: spec.Get{Key: key},
-		Reply:   spec.GetReply{Found: version > 0, Entry: spec.Entry{Key: key, Value: value, Version: version}},
+		Reply:   spec.GetReply{Found: version > 0, Entry: spec.Entry{Value: value, Version: version}},
 	}
 }
 
@@ -138,5 +138,43 @@ func TestStatesAreValues(t *testing.T) {
 	}
 	if r := u.Row("b"); r.Present || r.Highest != 4 {
 		t.Errorf("the highest version of a deleted key is lost: %+v", r)
+	}
+}
+
+// TestOnlyWhatWasRepliedIsSaid: what hosts tell clients corresponds to the replies
+// that S gave, each under its request's ticket.
+func TestOnlyWhatWasRepliedIsSaid(t *testing.T) {
+	read, wrote := spec.Ticket{Number: 8}, spec.Ticket{Number: 9}
+	at := func(x spec.Ticket, e spec.Execution) spec.Execution {
+		e.Ticket = x
+		return e
+	}
+	ab := spec.Entry{Key: "a", Value: "x", Version: 3}
+	page := scanned(delegation.All, 0, delegation.All, 1, ab)
+	s := run(t, start(t), at(read, got("a", "x", 3)), at(read, page), at(read, got("a", "x", 3)), at(wrote, put(4, "a", "z", 5)))
+	for _, c := range []struct {
+		ticket spec.Ticket
+		reply  spec.Reply
+		ok     bool
+	}{
+		{read, got("a", "x", 3).Reply, true},
+		{read, page.Reply, true},
+		{wrote, put(4, "a", "z", 5).Reply, true},
+		{read, got("a", "z", 5).Reply, false},  // it is so now, but was not when it was asked
+		{wrote, got("a", "x", 3).Reply, false}, // said to another request
+		{wrote, put(4, "a", "z", 6).Reply, false},
+		{read, scanned(delegation.All, 0, delegation.All, 1).Reply, false},
+		{spec.Ticket{Number: 7}, got("a", "x", 3).Reply, false},
+	} {
+		if err := s.Gave(spec.Given{Ticket: c.ticket, Reply: c.reply}); errors.Is(err, spec.ErrSpec) == c.ok {
+			t.Errorf("%v under %d: %v", c.reply, c.ticket.Number, err)
+		}
+	}
+	s = s.WithoutReads()
+	if s.Gave(spec.Given{Ticket: read, Reply: page.Reply}) == nil || s.Gave(spec.Given{Ticket: wrote, Reply: put(4, "a", "z", 5).Reply}) != nil {
+		t.Error("reads are to be forgotten, and they alone")
+	}
+	if _, err := s.Execute(at(read, put(4, "a", "y", 9))); !errors.Is(err, spec.ErrTwice) {
+		t.Errorf("executed a second time: %v", err)
 	}
 }

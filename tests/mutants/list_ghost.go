@@ -44,6 +44,21 @@ var ghostMutants = []mutant{
 		breaks: "a journal is read as it was written",
 	},
 	{
+		name: "told-without-a-reply", file: "ghost/invariant.go",
+		before: "AbstractService(s)), s.Correspondence())\n", after: "AbstractService(s)))\n",
+		breaks: "what is on the network S has replied", by: "./ghost:TestEachInvariantCanFail",
+	},
+	{
+		name: "told-another-reply", file: "ghost/explain.go",
+		before: "Correspondence(e.checker.system.Service, e.actual); err != nil {", after: "Correspondence(e.checker.system.Service, nil); err != nil {",
+		breaks: "S itself refuses a reply to a read that is not what its table holds", by: "./ghost:TestSRefuses",
+	},
+	{
+		name: "reply-under-any-ticket", file: "ghost/spec/state.go",
+		before: "	if g.Ticket != o.Ticket {\n", after: "	if g.Ticket.Session != o.Ticket.Session {\n",
+		breaks: "a reply is to the request whose ticket it bears", by: "./ghost/spec",
+	},
+	{
 		name: "fault-is-no-error", file: "ghost/stream.go",
 		before: "	*err = fmt.Errorf(\"%s: %w\", s.out.Name(), errFault)\n", after: "",
 		breaks: "a host whose journal is gone from under it stops", by: "./ghost:TestAJournalThatIsGoneFromUnderIt",
