@@ -48,12 +48,12 @@ type Space[S any] struct {
 	Workers int
 }
 
-// DefaultMaxStates is the bound on states where none is given: about 8 GB of
-// hashes and parents.
-const DefaultMaxStates = 100_000_000
+// DefaultMaxStates is the bound on states where none is given: about 6 GB of hashes,
+// parents and places.
+const DefaultMaxStates = 200_000_000
 
 // blockStates is how many states each worker expands before the results are merged.
-const blockStates = 256
+const blockStates = 1024
 
 // A Report says what a search has seen.
 type Report struct {
@@ -98,15 +98,9 @@ func (c *Counterexample) Error() string {
 func (c *Counterexample) Unwrap() error { return c.Err }
 
 type (
-	hash [16]byte
-	// A visit remembers how a state was reached first.
-	visit struct {
-		parent int32  // index of the visit it was reached from; -1 for a first state
-		label  uint32 // index of the label
-	}
 	node[S any] struct {
 		state S
-		at    int32
+		at    uint32 // its visit
 	}
 	successor[S any] struct {
 		transition Transition[S]
@@ -118,12 +112,9 @@ type (
 		end        bool
 	}
 	run[S any] struct {
-		space   Space[S]
-		seen    map[hash]struct{}
-		visits  []visit
-		labels  []string
-		labeled map[string]uint32 // indices of labels
-		report  Report
+		space  Space[S]
+		seen   visits
+		report Report
 	}
 )
 
@@ -133,10 +124,10 @@ func Run[S any](space Space[S]) (Report, error) {
 	if space.MaxStates == 0 {
 		space.MaxStates = DefaultMaxStates
 	}
-	r := &run[S]{space: space, seen: map[hash]struct{}{}, labeled: map[string]uint32{}, report: Report{Kinds: map[string]int{}}}
+	r := &run[S]{space: space, report: Report{Kinds: map[string]int{}}}
 	var level []node[S]
 	for _, s := range space.Init {
-		n, fresh, err := r.admit(r.successor(Transition[S]{Label: "start", Next: s}, new([]byte)), -1)
+		n, fresh, err := r.admit(r.successor(Transition[S]{Label: "start", Next: s}, new([]byte)), none)
 		if err != nil {
 			return r.report, err
 		}
@@ -267,34 +258,40 @@ func (r *run[S]) successor(t Transition[S], scratch *[]byte) successor[S] {
 }
 
 // admit notes a state that has not been seen before.
-func (r *run[S]) admit(s successor[S], parent int32) (n node[S], fresh bool, err error) {
+func (r *run[S]) admit(s successor[S], parent uint32) (n node[S], fresh bool, err error) {
 	if err := s.transition.Err; err != nil {
 		return n, false, &Counterexample{Trace: append(r.trace(parent), s.transition.label()), Err: err}
 	}
-	if _, ok := r.seen[s.key]; ok {
+	at, fresh := r.seen.add(s.key, parent)
+	if !fresh {
 		return n, false, nil
 	}
-	if len(r.visits) >= r.space.MaxStates {
+	if r.seen.count > r.space.MaxStates {
 		return n, false, fmt.Errorf("%w: more than %d states; make the scope smaller or the bound larger", ErrIncomplete, r.space.MaxStates)
 	}
-	r.seen[s.key] = struct{}{}
-	text := s.transition.label()
-	label, known := r.labeled[text]
-	if !known {
-		label = uint32(len(r.labels))
-		r.labels, r.labeled[text] = append(r.labels, text), label
-	}
-	r.visits = append(r.visits, visit{parent, label})
 	r.report.States++
-	return node[S]{state: s.transition.Next, at: int32(len(r.visits) - 1)}, true, nil
+	return node[S]{state: s.transition.Next, at: at}, true, nil
 }
 
-// trace returns the labels that lead to a visit.
-func (r *run[S]) trace(at int32) []string {
-	var labels []string
-	for ; at >= 0; at = r.visits[at].parent {
-		labels = append(labels, r.labels[r.visits[at].label])
+// trace returns the labels that lead to a visit: it walks there once more, taking at each
+// state the first transition to the next, which is the one that was taken.
+func (r *run[S]) trace(at uint32) []string {
+	var way []hash
+	for ; at != none; at = r.seen.at(at).parent {
+		way = append(way, r.seen.at(at).key)
 	}
-	slices.Reverse(labels)
+	slices.Reverse(way)
+	var first []Transition[S]
+	for _, s := range r.space.Init {
+		first = append(first, Transition[S]{Label: "start", Next: s})
+	}
+	var labels []string
+	for _, key := range way {
+		i := slices.IndexFunc(first, func(t Transition[S]) bool { return r.successor(t, new([]byte)).key == key })
+		if i < 0 {
+			panic("search: a state does not lead where it led before")
+		}
+		labels, first = append(labels, first[i].label()), r.space.Next(first[i].Next)
+	}
 	return labels
 }

@@ -96,3 +96,46 @@ func TestABoundIsNoProof(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Very many states, most of which two others lead to, are told apart, and the way to the
+// last is found again.
+func TestManyStates(t *testing.T) {
+	const last = 1<<18 + 3
+	space := search.Space[int]{
+		Init: []int{0}, Workers: 2,
+		Key: func(b []byte, s int) []byte { return binary.AppendVarint(b, int64(s)) },
+		Next: func(s int) (out []search.Transition[int]) {
+			for _, d := range []int{1, 1 << 10} {
+				if s+d <= last {
+					out = append(out, search.Transition[int]{Label: fmt.Sprint("+", d), Next: s + d})
+				}
+			}
+			return out
+		},
+	}
+	report, err := search.Run(space)
+	if err != nil || report.States != last+1 || report.Transitions != 2*last+1-1<<10 {
+		t.Errorf("%d states, %d transitions, %v", report.States, report.Transitions, err)
+	}
+	far := errors.New("far")
+	space.Check = func(s int) error {
+		if s == last {
+			return far
+		}
+		return nil
+	}
+	_, err = search.Run(space)
+	var found *search.Counterexample
+	if !errors.As(err, &found) || !errors.Is(err, far) {
+		t.Fatalf("got %v", err)
+	}
+	ones := 0
+	for _, label := range found.Trace[1:] {
+		if label == "+1" {
+			ones++
+		}
+	}
+	if len(found.Trace) != 1+1<<8+3 || ones != 3 {
+		t.Errorf("a trace of %d steps, %d of them by 1", len(found.Trace), ones)
+	}
+}
