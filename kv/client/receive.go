@@ -98,9 +98,17 @@ func (e *engine) answered(now time.Duration, h *host, rh marshal.RequestHeader, 
 func (o *op) heard(now time.Duration) {
 	s := o.session
 	s.touched = max(s.touched, o.first)
-	if o.sent == 1 && o.refusals == 0 && len(o.value) <= bulkBytes {
-		o.host.rtt.sample(now - o.first)
+	if o.refusals > 0 || len(o.value) > bulkBytes {
+		return
+	}
+	r := &o.host.rtt
+	if o.sent == 1 {
 		o.host.flight.answered(o)
+	}
+	// Which copy of a request is answered nobody says, so as a rule only those sent once
+	// are samples (Karn's); but the longest would never be among them.
+	if o.sent == 1 || o.sent == 2 && r.early(now-o.last) {
+		r.sample(now, now-o.first)
 	}
 }
 

@@ -43,6 +43,21 @@ var clientMutants = []mutant{
 		breaks: "an unanswered write is repeated under its own number",
 	},
 	{
+		name: "client-crowd-is-many-samples", file: "kv/client/rtt.go",
+		before: "	case now < r.until:", after: "	case now < 0:",
+		breaks: "answers of one round trip are one sample", by: "./kv/client:TestACrowdIsOneSample",
+	},
+	{
+		name: "client-slow-answers-teach-nothing", file: "kv/client/receive.go",
+		before: "o.sent == 1 || o.sent == 2 && r.early(now-o.last)", after: "o.sent == 1",
+		breaks: "a host that has become slow is not asked twice for ever", by: "./kv/client:TestRepeatsTeachThatAHostIsSlow",
+	},
+	{
+		name: "client-losses-teach-slowness", file: "kv/client/rtt.go",
+		before: "return d < r.smooth/2", after: "return true",
+		breaks: "an answer to a repetition is no sample", by: "./kv/client:TestALossIsNoSample",
+	},
+	{
 		name: "client-write-takes-detour", file: "kv/client/engine.go",
 		before: "o.refusals == 0 && !o.kind.numbered() && o.target == 0", after: "o.refusals == 0 && o.target == 0",
 		breaks: "an unanswered write is repeated at the same host",
