@@ -102,6 +102,19 @@ func (q *fifo[T]) pop() T {
 	return v
 }
 
+// popLast removes the one that was pushed last.
+func (q *fifo[T]) popLast() T {
+	last := len(q.items) - 1
+	v := q.items[last]
+	var zero T
+	q.items[last] = zero
+	q.items = q.items[:last]
+	if q.head == last {
+		q.items, q.head = q.items[:0], 0
+	}
+	return v
+}
+
 func (q *fifo[T]) clear() {
 	clear(q.items)
 	q.items, q.head = q.items[:0], 0

@@ -52,14 +52,16 @@ type Config struct {
 	// GiveUp is how long a destination may be silent before messages for it are dropped.
 	GiveUp time.Duration
 	// ClientPool and StrangerPool bound the memory, in bytes, of unfinished messages from all
-	// clients and from all strangers. A Peer needs neither: it has MaxMessage bytes of its own.
+	// clients and from all strangers. A Peer needs neither: it has MaxMessage bytes of its own. In a
+	// ClientPool that is full who has most unfinished gives way to who would have less.
 	ClientPool, StrangerPool int
 	// MaxClients and MaxStrangers bound the tables of addresses.
 	MaxClients, MaxStrangers int
 	// Backlog bounds the bytes queued for one destination, BacklogTotal those for all. A
 	// destination for which nothing is queued may always queue one message below BacklogTotal. A
 	// quarter of that is kept for Peers and for messages that leave at once in a datagram, so that
-	// those who ask for much and acknowledge nothing do not silence the host.
+	// those who ask for much and acknowledge nothing do not silence the host. Where the rest is
+	// full, the destination with most of it loses what was queued last to one that would have less.
 	Backlog, BacklogTotal int
 	// NoOffload keeps a Conn from using segmentation offload where the kernel has it. A Transport
 	// ignores it.

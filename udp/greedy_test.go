@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -35,5 +36,80 @@ func TestWhoNeverAcknowledgesDoesNotTakeAllRoom(t *testing.T) {
 	}
 	if err := n.Send(time.Second, host, make([]byte, 1<<20), Reliable); err != nil {
 		t.Errorf("a long message to a peer: %v", err)
+	}
+}
+
+// TestWhoHasMostQueuedMakesRoom: however much some ask for and do not acknowledge, there is room for
+// others' long answers, and who has less keeps what he has.
+func TestWhoHasMostQueuedMakesRoom(t *testing.T) {
+	for _, greedy := range []int{8, 30} { // with much waiting for each, and with what was begun alone
+		n := NewTransport(Config{MaxMessage: 1 << 20, Backlog: 4 << 20, BacklogTotal: 32 << 20})
+		modest, honest := spoof(5000), spoof(5001)
+		n.Classify(modest, Client)
+		n.Classify(honest, Client)
+		if err := n.Send(0, modest, make([]byte, 600<<10), Once); err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1 << 20, 64 << 10, 1500} {
+			for i := range greedy {
+				n.Classify(spoof(i), Client)
+				for n.Send(0, spoof(i), make([]byte, size), Once) == nil { // until it is refused
+				}
+				n.Flush(0, func(netip.AddrPort, []byte) {})
+			}
+		}
+		if n.Stats().Drops[DropBacklog] == 0 {
+			t.Fatal("the bound was not reached")
+		}
+		if err := n.Send(0, honest, make([]byte, 600<<10), Once); err != nil {
+			t.Errorf("%d greedy: a long answer to somebody else: %v", greedy, err)
+		}
+		if s := n.Stats(); s.Queued > 24<<20 {
+			t.Errorf("%d greedy: %d bytes are queued, the bound is %d", greedy, s.Queued, 24<<20)
+		}
+		for _, who := range []netip.AddrPort{modest, honest} {
+			if n.find(who).queued == 0 {
+				t.Errorf("%d greedy: what was queued for who has least was dropped", greedy)
+			}
+		}
+		n.Flush(0, func(netip.AddrPort, []byte) {})
+		n.Tick(DefaultGiveUp)
+		n.Flush(DefaultGiveUp, func(netip.AddrPort, []byte) {})
+		if s := n.Stats(); s.Queued != 0 || len(n.queuers.list) != 0 {
+			t.Errorf("%d greedy: %d bytes are queued for who was silent, %d addresses are ranked", greedy, s.Queued, len(n.queuers.list))
+		}
+	}
+}
+
+// TestWhoHasMostUnfinishedMakesRoom: clients that keep the pool full of messages that they do not
+// finish lose them to who asks for less, and to nobody else.
+func TestWhoHasMostUnfinishedMakesRoom(t *testing.T) {
+	const greedy, total = 20, 1 << 20
+	n := &node{Transport: NewTransport(Config{MaxMessage: total, ClientPool: greedy/2*total + greedy/2*1000})}
+	begin := func(i int, id uint64, total int) {
+		n.Classify(spoof(i), Client)
+		n.receive1(0, spoof(i), fragmentOf(1, id, 0, total, 0, make([]byte, 900)))
+	}
+	for i := range greedy {
+		begin(i, 1, total)
+	}
+	if n.Stats().Drops[DropClientRoom] == 0 {
+		t.Fatal("the pool is not full")
+	}
+	if begin(5000, 1, total/2); len(n.find(spoof(5000)).assemblies) != 1 {
+		t.Error("who asks for less than others have got no room")
+	}
+	for i := range greedy { // they come again: of those who have less nobody gives way
+		begin(i, 2, total)
+	}
+	if len(n.find(spoof(5000)).assemblies) != 1 {
+		t.Error("who has least had to make room")
+	}
+	if evicted := n.Stats().Drops[DropEvicted]; evicted != 1 {
+		t.Errorf("%d messages were evicted for one", evicted)
+	}
+	n.Tick(assemblyAge)
+	if s := n.Stats(); s.Reassembling != 0 || len(n.holders.list) != 0 {
+		t.Errorf("%d bytes are held for messages that nobody finishes, %d addresses are ranked", s.Reassembling, len(n.holders.list))
 	}
 }

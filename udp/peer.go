@@ -123,6 +123,7 @@ func (t *Transport) classify(p *peer, c Class) {
 	t.lists[p.class].remove(p)
 	p.class = c
 	t.lists[c].push(p)
+	t.queue(p, 0) // a Peer is not ranked
 }
 
 // drop forgets p: unfinished messages, queues, timers. Its next id becomes the least that any later

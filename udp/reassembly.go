@@ -29,6 +29,7 @@ type receiver struct {
 	recent     int      // index of the one last used
 	assemblies []*assembly
 	held       int // bytes of messages in assemblies
+	heldPart   part
 	acks       []ackDue
 }
 
@@ -232,13 +233,14 @@ func (t *Transport) admit(now time.Duration, p *peer, nonce uint64, f *frame) *a
 		buf: t.pool.get(f.total)[:f.total], pieces: a.pieces[:0], bornAt: now, touchedAt: now,
 	}
 	p.assemblies = append(p.assemblies, a)
-	p.held += a.total
+	t.hold(p, a.total)
 	r.used += charge
 	r.push(a)
 	return a
 }
 
 // makeRoom evicts what may be evicted until a message of total bytes fits, or says that it does not.
+// Where all of the room is in use, the Client with most in it gives way to who would have less.
 func (t *Transport) makeRoom(now time.Duration, p *peer, r *room, total, charge int) bool {
 	for t.exceeds(p, total) {
 		victim := oldest(p.assemblies)
@@ -254,12 +256,25 @@ func (t *Transport) makeRoom(now time.Duration, p *peer, r *room, total, charge 
 		return false
 	}
 	for r.used+charge > r.limit {
-		if !evictable(now, r.last) {
-			return false
+		victim := r.last
+		if !evictable(now, victim) {
+			greediest := t.holders.above(p.held + total)
+			if greediest == nil {
+				return false
+			}
+			victim = oldest(greediest.assemblies)
 		}
-		t.evict(r.last)
+		t.evict(victim)
 	}
 	return true
+}
+
+// hold notes that an address has so many bytes more in unfinished messages.
+func (t *Transport) hold(p *peer, bytes int) {
+	p.held += bytes
+	if p.class == Client {
+		t.holders.set(p, p.held)
+	}
 }
 
 // oldest returns the assembly that has waited longest for a fragment; list is not empty, for a
@@ -302,7 +317,7 @@ func (t *Transport) dropAssembly(a *assembly) {
 			break
 		}
 	}
-	p.held -= a.total
+	t.hold(p, -a.total)
 	r := &t.rooms[p.class]
 	r.used -= a.charge
 	r.remove(a)

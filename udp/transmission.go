@@ -18,9 +18,10 @@ const (
 
 // sender is the half of a peer that sends.
 type sender struct {
-	open      []byte // the datagram being filled; nil or longer than its header
-	unflushed int    // bytes of frames sent Once since the last Flush
-	queued    int    // bytes charged for transmissions, begun or not
+	open       []byte // the datagram being filled; nil or longer than its header
+	unflushed  int    // bytes of frames sent Once since the last Flush
+	queued     int    // bytes charged for transmissions, begun or not
+	queuedPart part
 
 	nextID    uint64 // id of the next transmission to begin
 	waiting   fifo[*transmission]
@@ -96,7 +97,7 @@ func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 	if p.class != Peer {
 		limit -= limit / 4
 	}
-	if t.queued+charge > limit || p.queued > 0 && p.queued+charge > t.cfg.Backlog {
+	if p.queued > 0 && p.queued+charge > t.cfg.Backlog || !t.shorten(p, charge, limit) {
 		t.stats.Drops[DropBacklog]++
 		return ErrBacklog
 	}
@@ -106,14 +107,51 @@ func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 		serial: t.serial, msg: append(t.pool.get(len(msg)), msg...), sum: checksum(msg),
 		queuedAt: now, charge: charge, fragments: tr.fragments[:0],
 	}
-	p.queued += charge
-	t.queued += charge
+	t.queue(p, charge)
 	p.waiting.push(tr)
 	if !p.active {
 		t.active.add(p)
 	}
 	t.markDirty(p)
 	return nil
+}
+
+// shorten drops what was queued last for the destination for which most is, until charge bytes more
+// for p are within the limit for all; it reports false where they are not, and p would have no less.
+func (t *Transport) shorten(p *peer, charge, limit int) bool {
+	for t.queued+charge > limit {
+		greediest := t.queuers.above(p.queued + charge)
+		if greediest == nil || p.class == Peer {
+			return false
+		}
+		t.stats.Drops[DropBacklog]++
+		t.dropLast(greediest)
+	}
+	return true
+}
+
+// dropLast drops the transmission that was queued last for p, for which some is.
+func (t *Transport) dropLast(p *peer) {
+	if p.waiting.len() > 0 {
+		t.free(p, p.waiting.popLast())
+	} else {
+		last := len(p.flying) - 1
+		tr := p.flying[last]
+		t.land(p, last)
+		t.free(p, tr)
+	}
+	t.markDirty(p)
+}
+
+// queue notes that so many bytes more are charged for p's transmissions.
+func (t *Transport) queue(p *peer, bytes int) {
+	p.queued += bytes
+	t.queued += bytes
+	ranked := p.queued
+	if p.class == Peer {
+		ranked = 0
+	}
+	t.queuers.set(p, ranked)
 }
 
 // begin gives the next waiting transmission its id, if as much may be unacknowledged at once.
@@ -175,8 +213,7 @@ func (p *peer) weight(tr *transmission, i int) int {
 
 // free ends a transmission that is in no list any more.
 func (t *Transport) free(p *peer, tr *transmission) {
-	p.queued -= tr.charge
-	t.queued -= tr.charge
+	t.queue(p, -tr.charge)
 	t.pool.put(tr.msg)
 	fragments := tr.fragments[:0]
 	if cap(fragments) <= 1 {

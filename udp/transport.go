@@ -18,6 +18,8 @@ type Transport struct {
 	latest *peer // the one last looked up
 	lists  [classes]peerList
 	rooms  [classes]room
+	// holders are the Clients by what they have unfinished, queuers all but Peers by what is queued for them.
+	holders, queuers ranking
 	// forgot says that a Stranger that spoke first was forgotten: whoever is unknown may be that one.
 	forgot bool
 	// idFloor is the least id of a new peer's first transmission: above all ids of forgotten ones.
@@ -56,7 +58,10 @@ type incoming struct {
 
 // NewTransport returns a transport without any state. See Config for limits and defaults.
 func NewTransport(cfg Config) *Transport {
-	t := &Transport{cfg: cfg.withDefaults(), peers: make(map[netip.AddrPort]*peer)}
+	t := &Transport{
+		cfg: cfg.withDefaults(), peers: make(map[netip.AddrPort]*peer),
+		holders: ranking{of: partHeld}, queuers: ranking{of: partQueued},
+	}
 	t.rooms[Client].limit = t.cfg.ClientPool
 	t.rooms[Stranger].limit = t.cfg.StrangerPool
 	return t

@@ -197,4 +197,24 @@ var udpMutants = []mutant{
 		before: "			return t.exceeds(p, f.total)\n", after: "			return false\n",
 		breaks: "who begins more messages than he may is shut out", by: "./udp:TestWhatIsWorthNothing",
 	},
+	{
+		name: "greedy-hold-the-pool", file: "udp/reassembly.go",
+		before: "			if greediest == nil {\n", after: "			if true {\n",
+		breaks: "who has most unfinished gives way to who has less", by: "./udp:TestWhoHasMostUnfinishedMakesRoom",
+	},
+	{
+		name: "greedy-hold-the-backlog", file: "udp/transmission.go",
+		before: "		if greediest == nil || p.class == Peer {\n", after: "		if true {\n",
+		breaks: "for whom most is queued gives way to who has less", by: "./udp:TestWhoHasMostQueuedMakesRoom",
+	},
+	{
+		name: "modest-make-room", file: "udp/ranking.go",
+		before: "r.of(r.list[i]).bytes > r.of(r.list[j]).bytes", after: "r.of(r.list[i]).bytes < r.of(r.list[j]).bytes",
+		breaks: "it is the greediest who makes room", by: "./udp:TestWhoHasMost",
+	},
+	{
+		name: "all-give-way", file: "udp/ranking.go",
+		before: "r.of(r.list[0]).bytes <= bytes {", after: "false {",
+		breaks: "nobody gives way to who has as much as he", by: "./udp:TestWhoHasMostUnfinishedMakesRoom",
+	},
 }
