@@ -18,12 +18,14 @@ import (
 	"ironkv/tests/faultfs"
 )
 
-// How the writing of a directory ended: in order, by a kill, or by a kill while a
-// log had been closed and what it holds stood in no table yet.
+// How the writing of a directory ended: in order, by a kill, by a kill while a log had
+// been closed and what it holds stood in no table yet, or by a loss of power, which
+// leaves no note of the witness.
 const (
 	endClosed   = "closed"
 	endKilled   = "killed"
 	endFlushing = "flushing"
+	endPower    = "without power"
 )
 
 // A wreck is a directory that was written batch by batch, and its history.
@@ -64,7 +66,12 @@ func makeWreck(t *testing.T, end string, batches int, memTableBytes uint64) wrec
 	}
 	if end != endClosed {
 		w.fs = fs.CrashClone(allBytes())
-		w.vouched = s.witness.vouched(w.newestLog(t))
+		if end == endPower {
+			whole := readFile(t, w.fs, "data/"+witnessFile)
+			clear(whole[noteAt:])
+			writeFile(t, w.fs, "data/"+witnessFile, whole)
+		}
+		w.vouched = s.witness.vouched(w.newestLog(t), end == endPower)
 	}
 	close(held)
 	if err := s.Close(); err != nil {
@@ -76,11 +83,16 @@ func makeWreck(t *testing.T, end string, batches int, memTableBytes uint64) wrec
 	return w
 }
 
-// vouched returns how many bytes of a log the witness vouches for.
-func (w *witness) vouched(log string) int64 {
+// vouched returns how many bytes of a log the witness vouches for, with or without its
+// note.
+func (w *witness) vouched(log string, withoutNote bool) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.testimony.Sums[log].Bytes
+	bytes := w.testimony.Sums[log].Bytes
+	if !withoutNote && w.note.Log == log {
+		bytes = max(bytes, w.note.Sum.Bytes)
+	}
+	return bytes
 }
 
 // allBytes is a crash that loses nothing.
@@ -215,8 +227,8 @@ func recordEnds(t *testing.T, name string, b []byte) (ends []int) {
 	}
 }
 
-// mayForget reports whether damage of a file may pass for what a crash leaves: the
-// end of the newest log is gone, of which the witness does not vouch.
+// mayForget reports whether damage of a file may pass for what a crash of the machine
+// leaves: the end of the newest log is gone, for which the witness does not vouch.
 func (w wreck) mayForget(t *testing.T, name string, d damage) bool {
 	t.Helper()
 	if w.end == endClosed || name != w.newestLog(t) || d.what == "remove" || int64(d.at) < w.vouched {
@@ -242,11 +254,11 @@ func (w wreck) suffer(t *testing.T, name string, d damage) string {
 
 // TestDamage flips bits in, cuts the tail of, and removes each file of a
 // directory, however its writing ended: it is refused, or detected by the read
-// that meets it, or makes no difference. Only the newest log's end can be lost
-// unnoticed.
+// that meets it, or makes no difference. Only when power was lost can the newest log's
+// end be lost unnoticed.
 func TestDamage(t *testing.T) {
 	seen := map[string]int{}
-	for _, end := range []string{endClosed, endKilled, endFlushing} {
+	for _, end := range []string{endClosed, endKilled, endFlushing, endPower} {
 		w := makeWreck(t, end, 120, 64<<10)
 		names, err := w.fs.List("data")
 		if err != nil {
@@ -265,16 +277,27 @@ func TestDamage(t *testing.T) {
 }
 
 // TestDamageOfALongLog: of the newest log, too, only the end can be lost unnoticed
-// that was written since the witness was told of it.
+// that was written since the witness was told of it; after a kill, nothing.
 func TestDamageOfALongLog(t *testing.T) {
-	w := makeWreck(t, endKilled, 2*logSyncs+20, 4<<20)
-	name := w.newestLog(t)
-	b := readFile(t, w.fs, "data/"+name)
-	if ends := recordEnds(t, name, b); len(ends) == 0 || w.vouched < int64(ends[len(ends)-1]/2) {
-		t.Fatalf("the witness vouches for %d bytes of %d", w.vouched, len(b))
+	killed := makeWreck(t, endKilled, 2*logSyncs+20, 4<<20)
+	name := killed.newestLog(t)
+	ends := recordEnds(t, name, readFile(t, killed.fs, "data/"+name))
+	if last := int64(ends[len(ends)-1]); killed.vouched != last {
+		t.Fatalf("after a kill the witness vouches for %d bytes of %d", killed.vouched, last)
+	}
+	for _, at := range ends[len(ends)-20:] {
+		for _, d := range []damage{{"cut", at - 1}, {"flip", at - 1}} {
+			if got := killed.suffer(t, name, d); got != "refused" {
+				t.Errorf("after a kill, %v: %s", d, got)
+			}
+		}
+	}
+	w := makeWreck(t, endPower, 2*logSyncs+20, 4<<20)
+	if name = w.newestLog(t); w.vouched < int64(ends[len(ends)-1]/2) {
+		t.Fatalf("the witness vouches for %d bytes", w.vouched)
 	}
 	seen := map[string]int{}
-	for i, at := range recordEnds(t, name, b) {
+	for i, at := range recordEnds(t, name, readFile(t, w.fs, "data/"+name)) {
 		if near := at >= int(w.vouched)-1000 && at < int(w.vouched)+1000; near || i%16 == 0 {
 			for _, d := range []damage{{"cut", at}, {"cut", at - 1}, {"flip", at - 1}} {
 				seen[fmt.Sprintf("%s: vouched %v: %s", d.what, int64(d.at) < w.vouched, w.suffer(t, name, d))]++

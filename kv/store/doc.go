@@ -56,11 +56,12 @@
 // Blocks of tables carry checksums, which every read verifies; a read that fails
 // is an error that sticks. Opening verifies the list of tables, that no file is
 // missing, and the logs: those that were closed, whole, and the newest as far as
-// the witness knows it, which is told at every 128th sync. What is damaged is
-// refused with [ErrCorrupt]. What cannot be told from a crash is a newest log
-// whose end, of fewer syncs than that, is cut off, or damaged within its last few
-// syncs: the store then has the batches before that, whole, and the host's peers
-// find out that it forgot, if it had given or taken anything meanwhile.
+// the witness knows it: durably at every 128th sync, and at every sync by a note that is
+// there when the process is killed. What is damaged is refused with [ErrCorrupt]. When
+// the machine has crashed, a newest log whose end, of fewer syncs than that, is cut off,
+// or damaged within its last few syncs, cannot be told from what the crash left: the
+// store then has the batches before that, whole, and the host's peers find out that it
+// forgot, if it had given or taken anything meanwhile.
 //
 // # When the disk is full
 //

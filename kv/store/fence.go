@@ -23,9 +23,9 @@ const (
 	openPause = time.Second
 )
 
-// logSyncs is after how many syncs of a log the witness writes down how far it
-// was synced: a hundredth of the syncs more, and so many can be cut off a newest
-// log before it is known from what a crash leaves.
+// logSyncs is after how many syncs of a log the witness writes down, durably, how far
+// it was synced: a hundredth of the syncs more, and so many can be cut off a newest
+// log before it is known from what a crash of the machine leaves.
 const logSyncs = 128
 
 // A fence stands between Pebble and the file system. Pebble ends the process
@@ -319,6 +319,8 @@ func (f *fencedFile) testify(err error) error {
 	case f.sum != nil:
 		if f.syncs++; f.syncs%f.testifyEvery == 0 {
 			err = f.fence.witness.synced(f.name, *f.sum)
+		} else {
+			err = f.fence.witness.logSynced(f.name, *f.sum)
 		}
 	}
 	if err != nil {

@@ -21,13 +21,15 @@ const witnessFile = "WITNESS"
 
 // The witness's file has two places that are written in turn, so that one of
 // them is whole at any time, and behind both of them the same again, so that a
-// damaged testimony is known from a torn one and its copy is used. A place holds
-// checksum, length, and a testimony in JSON.
+// damaged testimony is known from a torn one and its copy is used. After them comes
+// the place of the note. A place holds checksum, length, and what it is about in JSON.
 const (
 	witnessSlotBytes   = 32 << 10
 	witnessSlots       = 2
 	witnessCopies      = 2
 	witnessHeaderBytes = 8
+	noteAt             = witnessCopies * witnessSlots * witnessSlotBytes
+	noteBytes          = 512 // a sector: written whole, or not at all
 	// witnessReadBytes is how much of a file is read at once to be summed up.
 	witnessReadBytes = 256 << 10
 )
@@ -42,6 +44,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // newest one has at least what was in it some syncs ago. It writes down what was
 // synced before anything is done that relies on it. That costs a sync for each
 // change of the set of tables or logs, and one for [logSyncs] syncs of a log.
+//
+// Each sync of a log besides is noted, without a sync: that is there when the process
+// was killed, so that the least cut in what it had synced is known. When the machine
+// has crashed it may be an earlier note, and the last syncs may be cut off.
 type witness struct {
 	fs   vfs.FS
 	path string
@@ -49,6 +55,7 @@ type witness struct {
 	mu        sync.Mutex
 	file      vfs.File // nil until begin
 	testimony testimony
+	note      note
 	newLogs   []string           // created since the directory was last synced
 	closed    map[string]fileSum // logs closed since the last writing
 }
@@ -63,6 +70,12 @@ type testimony struct {
 	// Sums of logs by name: that many bytes, with that checksum, were synced; of a
 	// log that was closed, all.
 	Sums map[string]fileSum
+}
+
+// A note says of one log what was synced to it.
+type note struct {
+	Log string
+	Sum fileSum
 }
 
 // A fileSum is the length and checksum of a file's bytes so far.
@@ -105,28 +118,49 @@ func (w *witness) read() (bool, error) {
 	if !found {
 		return false, corrupt(w.path, errors.New("none of its places is readable"))
 	}
+	if readPlace(b, noteAt, noteBytes, &w.note) != nil {
+		w.note = note{} // it never was written, or is torn
+	}
 	return true, nil
 }
 
-func parseTestimony(b []byte, slot int) (t testimony, err error) {
-	b = b[min(len(b), slot*witnessSlotBytes):]
-	b = b[:min(len(b), witnessSlotBytes)]
-	if len(b) < witnessHeaderBytes {
-		return t, io.ErrUnexpectedEOF
-	}
-	sum, n := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
-	b = b[witnessHeaderBytes:]
-	if uint64(n) > uint64(len(b)) || crc32.Checksum(b[:n], castagnoli) != sum {
-		return t, errRecord
-	}
-	t.Manifests, t.Sums = map[string]fileSum{}, map[string]fileSum{}
-	if err := json.Unmarshal(b[:n], &t); err != nil {
+func parseTestimony(b []byte, slot int) (testimony, error) {
+	t := testimony{Manifests: map[string]fileSum{}, Sums: map[string]fileSum{}}
+	if err := readPlace(b, slot*witnessSlotBytes, witnessSlotBytes, &t); err != nil {
 		return t, err
 	}
 	if t.Manifests == nil || t.Sums == nil { // it says null
 		return t, errRecord
 	}
 	return t, nil
+}
+
+// readPlace reads what stands in a place of the file b.
+func readPlace(b []byte, at, size int, to any) error {
+	b = b[min(len(b), at):]
+	b = b[:min(len(b), size)]
+	if len(b) < witnessHeaderBytes {
+		return io.ErrUnexpectedEOF
+	}
+	sum, n := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	b = b[witnessHeaderBytes:]
+	if uint64(n) > uint64(len(b)) || crc32.Checksum(b[:n], castagnoli) != sum {
+		return errRecord
+	}
+	return json.Unmarshal(b[:n], to)
+}
+
+// place is what readPlace reads.
+func place(size int, from any) ([]byte, error) {
+	text, err := json.Marshal(from)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > size-witnessHeaderBytes {
+		return nil, fmt.Errorf("%s: %d bytes do not fit", witnessFile, len(text))
+	}
+	b := binary.BigEndian.AppendUint32(nil, crc32.Checksum(text, castagnoli))
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...), nil
 }
 
 // check holds the current manifest and the logs against the testimony.
@@ -150,6 +184,9 @@ func (w *witness) check(manifest string) error {
 		if err := w.begins(w.fs.PathJoin(dir, log), w.testimony.Sums[log]); err != nil {
 			return err
 		}
+	}
+	if slices.Contains(w.testimony.Logs, w.note.Log) {
+		return w.begins(w.fs.PathJoin(dir, w.note.Log), w.note.Sum)
 	}
 	return nil
 }
@@ -180,7 +217,7 @@ func (w *witness) begin() (err error) {
 		return classify("open "+w.path, err)
 	}
 	info, err := w.file.Stat()
-	const all = witnessCopies * witnessSlots * witnessSlotBytes
+	const all = noteAt + noteBytes
 	if err == nil && info.Size() < all {
 		if _, err = w.file.WriteAt(make([]byte, all-info.Size()), info.Size()); err == nil {
 			err = w.file.Sync()
@@ -194,7 +231,7 @@ func (w *witness) begin() (err error) {
 
 func (w *witness) close() {
 	if w.file != nil {
-		_ = w.file.Close() // every writing was synced
+		_ = w.file.Close() // every writing was synced, but the note's
 	}
 }
 
@@ -208,6 +245,21 @@ func (w *witness) synced(name string, s fileSum) error {
 		}
 		return true
 	})
+}
+
+// logSynced says the same of a log, but only makes a note of it.
+func (w *witness) logSynced(name string, s fileSum) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file == nil {
+		return nil
+	}
+	w.note = note{filepath.Base(name), s}
+	b, err := place(noteBytes, w.note)
+	if err == nil {
+		_, err = w.file.WriteAt(b, noteAt)
+	}
+	return err
 }
 
 // logClosed says that a log was synced and closed with this sum. It is written
@@ -266,15 +318,10 @@ func (w *witness) update(change func(*testimony) bool) error {
 	if w.file == nil || !change(&t) {
 		return nil
 	}
-	text, err := json.Marshal(t)
+	b, err := place(witnessSlotBytes, t)
 	if err != nil {
 		return err
 	}
-	if len(text) > witnessSlotBytes-witnessHeaderBytes {
-		return fmt.Errorf("%s: %d bytes do not fit", witnessFile, len(text))
-	}
-	b := binary.BigEndian.AppendUint32(nil, crc32.Checksum(text, castagnoli))
-	b = append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
 	for i := range int64(witnessCopies) {
 		at := (i*witnessSlots + int64(t.Generation%witnessSlots)) * witnessSlotBytes
 		if _, err := w.file.WriteAt(b, at); err != nil {

@@ -242,6 +242,16 @@ var storeMutants = []mutant{
 		breaks: "so is the newest one, as far as the witness was told of it", by: "./kv/store:TestDamageOfALongLog",
 	},
 	{
+		name: "witness-makes-no-note", file: "kv/store/fence.go",
+		before: "			err = f.fence.witness.logSynced(f.name, *f.sum)", after: "			err = nil",
+		breaks: "after a kill all that was synced is vouched for", by: "./kv/store:TestDamageOfALongLog",
+	},
+	{
+		name: "witness-note-not-checked", file: "kv/store/witness.go",
+		before: "	if slices.Contains(w.testimony.Logs, w.note.Log) {", after: "	if false {",
+		breaks: "what is noted has to be there", by: "./kv/store:TestDamageOfALongLog",
+	},
+	{
 		name: "witness-once", file: "kv/store/witness.go",
 		before: "for i := range int64(witnessCopies) {", after: "for i := range int64(1) {",
 		breaks: "a damaged testimony has a copy", by: "./kv/store:TestWitnessIsThereTwice",
