@@ -23,7 +23,7 @@ type Batch struct {
 	items   []item
 	results []Result
 	waiter  *waiter
-	// busy says that Do or a change is under way; done that Do was, since Reset.
+	// busy says that Do, Go or a change is under way; done that one of them was, since Reset.
 	busy atomic.Bool
 	done bool
 }
@@ -60,14 +60,14 @@ func (c *Client) Batch() *Batch { return &Batch{c: c, waiter: newWaiter()} }
 // Len returns the number of items.
 func (b *Batch) Len() int { return len(b.items) }
 
-// Get adds a read of key. The batch uses key until Do has returned.
+// Get adds a read of key. The batch uses key until Do has returned, or Go's results are there.
 func (b *Batch) Get(key []byte) {
 	b.enter(callAdd)
 	defer b.leave()
 	b.add(opGet, key).err = checkKey("get", key)
 }
 
-// Put adds a write. The batch uses key and value until Do has returned.
+// Put adds a write. The batch uses key and value until then.
 func (b *Batch) Put(key, value []byte, conds ...Condition) {
 	b.enter(callAdd)
 	defer b.leave()
@@ -80,7 +80,7 @@ func (b *Batch) Put(key, value []byte, conds ...Condition) {
 	}
 }
 
-// Delete adds a removal. The batch uses key until Do has returned.
+// Delete adds a removal. The batch uses key until Do has returned, or Go's results are there.
 func (b *Batch) Delete(key []byte, conds ...Condition) {
 	b.enter(callAdd)
 	defer b.leave()
@@ -99,7 +99,7 @@ const callAdd = "Get, Put or Delete"
 // add makes room for an item, where it is filled in: items are large.
 func (b *Batch) add(kind opKind, key []byte) *item {
 	if b.done {
-		panic("client: a Batch was added to after Do: Reset it first")
+		panic("client: a Batch was added to after Do or Go: Reset it first")
 	}
 	n := len(b.items)
 	if n == cap(b.items) {
@@ -122,16 +122,40 @@ func (b *Batch) Reset() {
 
 // Do sends all items, waits until each is answered or given up, and returns one
 // result for each, in the order in which they were added. A large batch is sent
-// bit by bit, as answers come in. The results are valid until the next Do; the
+// bit by bit, as answers come in. The results are valid until the next Do or Go; the
 // values in them are the caller's own. A batch may be done once between Resets;
 // twice, or beside another call of it, panics.
 func (b *Batch) Do(ctx context.Context) []Result {
-	b.enter("Do")
-	defer b.leave()
+	b.begin("Do")
+	return b.run(ctx)
+}
+
+// Go is Do, but returns at once: what Do would return is sent to the channel, which
+// nobody has to read. Until it is there, the batch, its keys and its values are in use.
+// Of two batches that go at once neither is first: a program that needs an order waits.
+// As many as it likes may be under way; what one host has no room for waits in the
+// client. [Client.Close] ends them with [ErrClosed], and writes already sent with
+// [ErrUnknownOutcome] as well.
+func (b *Batch) Go(ctx context.Context) <-chan []Result {
+	b.begin("Go")
+	done := make(chan []Result, 1)
+	go func() { done <- b.run(ctx) }()
+	return done
+}
+
+// begin says that the batch is being done.
+func (b *Batch) begin(call string) {
+	b.enter(call)
 	if b.done {
-		panic("client: Batch.Do a second time: Reset it first, or its writes would be made again")
+		b.leave()
+		panic("client: Batch." + call + " of a batch that was done: Reset it first, or its writes would be made again")
 	}
 	b.done = true
+}
+
+// run does what has begun.
+func (b *Batch) run(ctx context.Context) []Result {
+	defer b.leave()
 	for next := 0; next < len(b.items); {
 		b.c.mu.Lock()
 		next = b.start(ctx, next)

@@ -127,6 +127,55 @@ func TestABatchIsNotAtomic(t *testing.T) {
 	}
 }
 
+// TestBatchesGoTogether: batches go side by side without a goroutine of their caller's,
+// each has its own results, and one whose results nobody takes holds nothing up.
+func TestBatchesGoTogether(t *testing.T) {
+	c := dial(t, cluster.Start(t, 2))
+	const batches, items = 20, 50
+	var going []<-chan []client.Result
+	for i := range batches {
+		b := c.Batch()
+		for j := range items {
+			b.Put(key(i*items+j), key(j))
+		}
+		going = append(going, b.Go(t.Context()))
+	}
+	unread := c.Batch()
+	unread.Put([]byte("unread"), nil)
+	unread.Go(t.Context())
+	if _, err := c.MoveShard(t.Context(), delegation.All, 2); err != nil {
+		t.Fatal(err)
+	}
+	for i, done := range going {
+		results := <-done
+		if len(results) != items {
+			t.Fatalf("batch %d has %d results", i, len(results))
+		}
+		for j, r := range results {
+			if r.Err != nil || !bytes.Equal(r.Entry.Key, key(i*items+j)) {
+				t.Fatalf("batch %d, item %d: %s, %v", i, j, r.Entry.Key, r.Err)
+			}
+		}
+	}
+	b := c.Batch()
+	for i := range batches * items {
+		b.Get(key(i))
+	}
+	for i, r := range <-b.Go(t.Context()) {
+		if r.Err != nil || !bytes.Equal(r.Entry.Value, key(i%items)) {
+			t.Fatalf("%s is %s, %v", r.Entry.Key, r.Entry.Value, r.Err)
+		}
+	}
+	ended := c.Batch()
+	ended.Get(key(1))
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-ended.Go(t.Context()); !errors.Is(r[0].Err, client.ErrClosed) {
+		t.Errorf("after Close: %v", r[0].Err)
+	}
+}
+
 // TestScanWhileMoving: a scan sees every key once, in order, while ranges move.
 func TestScanWhileMoving(t *testing.T) {
 	const keys = 3000

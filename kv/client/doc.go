@@ -7,7 +7,8 @@
 // [Client.Get], [Client.Put], [Client.Delete], [Client.Scan] and [Client.Batch]
 // read and write; [Client.MoveShard] and the calls around it move ranges;
 // [Client.Hosts], [Client.Shards] and [Client.Audit] look at the cluster. Every
-// call takes a context; where that has no deadline, [WithTimeout] applies.
+// call takes a context; where that has no deadline, [WithTimeout] applies. Calls
+// block; [Batch.Go] does not, and brings its results through a channel.
 //
 // # What an error says
 //

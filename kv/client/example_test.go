@@ -98,6 +98,25 @@ func ExampleClient_Batch() {
 	// never written: ok false, not found true
 }
 
+func ExampleBatch_Go() {
+	ctx := context.Background()
+	c, stop := start(ctx)
+	defer stop()
+
+	b := c.Batch()
+	b.Put([]byte("a"), []byte("1"))
+	b.Put([]byte("b"), []byte("2"))
+	writing := b.Go(ctx)
+	fmt.Println("something else meanwhile")
+	for _, r := range <-writing {
+		fmt.Printf("%s: %v\n", r.Entry.Key, r.Err)
+	}
+	// Output:
+	// something else meanwhile
+	// a: <nil>
+	// b: <nil>
+}
+
 func ExampleClient_MoveShard() {
 	ctx := context.Background()
 	c, stop := start(ctx)
