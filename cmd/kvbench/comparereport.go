@@ -12,11 +12,18 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// text is a table for each section.
+// text is a table for each section, and as markdown one table of all, that of the
+// README, which leaves some columns out.
 func (r *compareReport) text(markdown bool) string {
 	w := new(strings.Builder)
 	fmt.Fprintf(w, "%s; %d runs of %.1f s each, interleaved; thousands of operations per second, median (least–greatest); ratios are medians over the runs.\n\n", r.Machine, r.Runs, r.Duration)
-	for _, section := range sectionNames {
+	sections := sectionNames
+	if markdown && len(r.Cases) > 0 {
+		sections = nil
+		printAll(w, r.Cases)
+		fmt.Fprintln(w)
+	}
+	for _, section := range sections {
 		var cases []*comparison
 		for _, c := range r.Cases {
 			if c.Section == section {
@@ -27,7 +34,7 @@ func (r *compareReport) text(markdown bool) string {
 			continue
 		}
 		fmt.Fprintf(w, "%s\n\n", sectionTitles[section])
-		printCases(w, markdown, cases)
+		printCases(w, cases)
 		fmt.Fprintln(w)
 	}
 	if len(r.Space) > 0 {
@@ -57,7 +64,7 @@ var sectionTitles = map[string]string{
 
 // printCases prints a section: its systems, ironkv in units of each, and what its
 // host spends.
-func printCases(w *strings.Builder, markdown bool, cases []*comparison) {
+func printCases(w *strings.Builder, cases []*comparison) {
 	systems := cases[0].systems
 	header := table.Row{"operation", "value", "keys", "goroutines"}
 	for _, s := range systems {
@@ -77,7 +84,11 @@ func printCases(w *strings.Builder, markdown bool, cases []*comparison) {
 	for _, c := range cases {
 		rows = append(rows, c.row())
 	}
-	printTable(w, markdown, 1, header, rows)
+	printTable(w, false, 1, header, rows)
+	printErrors(w, cases)
+}
+
+func printErrors(w *strings.Builder, cases []*comparison) {
 	for _, c := range cases {
 		if e := c.errors(); e != "" {
 			fmt.Fprintf(w, "errors, %s of %d B, %d goroutines: %s\n", c.Workload.Op, c.Workload.ValueBytes, c.Clients, e)
@@ -85,18 +96,62 @@ func printCases(w *strings.Builder, markdown bool, cases []*comparison) {
 	}
 }
 
-func (c *comparison) row() table.Row {
+// caseNames are what the sections' rows are called beside those of others, where their
+// operation does not say it.
+var caseNames = map[string]string{"batch": "batches of 64: ", "durable": "durable "}
+
+// printAll prints the cases of all sections as one table in markdown.
+func printAll(w *strings.Builder, cases []*comparison) {
+	columns := []string{sysGoRedis, sysRueidis, sysEcho}
+	header := table.Row{"what", "keys", "value", "goroutines", "ironkv, thousands/s", "least–greatest"}
+	for _, s := range columns {
+		header = append(header, "× "+s)
+	}
+	var rows []table.Row
+	for _, c := range cases {
+		t := c.throughput(sysIronkv)
+		row := table.Row{caseNames[c.Section] + string(c.Workload.Op), c.keys(), c.Workload.ValueBytes, c.Clients, kilo(t.Median), kilo(t.Min) + "–" + kilo(t.Max)}
+		for _, s := range columns {
+			row = append(row, c.times(s))
+		}
+		other := ""
+		for _, s := range c.systems[1:] {
+			if !slices.Contains(columns, s) {
+				other = c.times(s) + " × " + s
+			}
+		}
+		rows = append(rows, append(row, other, latency(c.median(sysIronkv, func(r result) float64 { return r.P99 }))))
+	}
+	printTable(w, true, 1, append(header, "other", "p99"), rows)
+	printErrors(w, cases)
+}
+
+// times is ironkv's throughput in units of a system's, or nothing where that was not
+// measured.
+func (c *comparison) times(system string) string {
+	if !slices.Contains(c.systems, system) {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", c.ratio(system))
+}
+
+// keys is how many keys there are, and how they are chosen if not uniformly.
+func (c *comparison) keys() string {
 	keys := strconv.FormatUint(c.Workload.Keys, 10)
 	if c.Workload.Distribution != uniform {
 		keys += " " + string(c.Workload.Distribution)
 	}
-	row := table.Row{c.Workload.Op, c.Workload.ValueBytes, keys, c.Clients}
+	return keys
+}
+
+func (c *comparison) row() table.Row {
+	row := table.Row{c.Workload.Op, c.Workload.ValueBytes, c.keys(), c.Clients}
 	for _, s := range c.systems {
 		t := c.throughput(s)
 		row = append(row, fmt.Sprintf("%s (%s–%s)", kilo(t.Median), kilo(t.Min), kilo(t.Max)))
 	}
 	for _, s := range c.systems[1:] {
-		row = append(row, fmt.Sprintf("%.2f", c.ratio(s)))
+		row = append(row, c.times(s))
 	}
 	p99 := func(r result) float64 { return r.P99 }
 	cpu := func(r result) float64 { return r.ServerCPU }

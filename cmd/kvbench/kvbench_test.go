@@ -99,7 +99,7 @@ func TestCompare(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s", code, errOut)
 	}
-	for _, part := range []string{"| operation |", "| get | 10 | 1000 | 2 |", "× rueidis", "× echo", "appendfsync always", "median (least–greatest)", "the peer: io-threads", "| what | goal |"} {
+	for _, part := range []string{"| what | keys |", "| get | 1000 | 10 | 2 |", "| durable set | 100000 | 128 | 2 |", "× rueidis", "× echo", "appendfsync always", "median (least–greatest)", "the peer: io-threads", "| what | goal |"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the report has no %q:\n%s", part, out)
 		}
