@@ -3,6 +3,7 @@ package kv_test
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -229,6 +230,50 @@ func TestAuditQuietsMoves(t *testing.T) {
 		r.delegateInFlight(1)
 		if got := r.Now - asked; got != c.quiet {
 			t.Errorf("after quiet of %v ms was asked for, a chunk is cut after %d ms", c.asked, got/kv.Millisecond)
+		}
+	}
+}
+
+// Who takes cuts without end ends no other's audit.
+func TestWhoTakesCutsTakesHisOwn(t *testing.T) {
+	r := newRig(t, 1, kv.Limits{})
+	s := r.session(1, 1)
+	take := func() uint64 {
+		r.Helper()
+		return one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0))).Cut
+	}
+	operators := take()
+	others := netip.AddrPortFrom(clientAddr.Addr(), clientAddr.Port()+1)
+	for range 10 * kv.DefaultCuts {
+		r.addr = others
+		take()
+		r.addr = clientAddr
+		one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, operators, 0)))
+	}
+}
+
+// However often quiet is asked for, moves rest no longer than they may go on after it.
+func TestQuietEnds(t *testing.T) {
+	const most, tenth = marshal.MaxQuietMillis * kv.Millisecond, marshal.MaxQuietMillis / 10
+	for rest, want := range map[kv.Time]kv.Time{0: 0, most / 2: 0, most: tenth * kv.Millisecond} {
+		r := newRig(t, 2, kv.Limits{})
+		s := r.session(1, 1)
+		m := audit(s, 1, 0, 0)
+		m.QuietMillis = tenth
+		ask := func() { one[*marshal.AuditReply](r, r.ask(1, m)) }
+		for began := r.Now; r.Now < began+most; r.Now += tenth * kv.Millisecond {
+			ask()
+		}
+		r.Now += rest
+		asked := r.Now
+		ask()
+		order := shard(s, 1, delegation.All, 2)
+		order.Rate = marshal.RateUnlimited
+		r.ask(1, order)
+		r.delegateInFlight(1)
+		if got := r.Now - asked; got != want {
+			t.Errorf("%d ms after a second of quiet %d ms more are asked for, and a chunk is cut after %d ms, not %d",
+				rest/kv.Millisecond, tenth, got/kv.Millisecond, want/kv.Millisecond)
 		}
 	}
 }

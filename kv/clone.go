@@ -90,7 +90,7 @@ func (h *Host) Encode(b []byte) []byte {
 		}
 	}
 	b = h.appendRest(b)
-	return h.appendTimes(b, h.quietUntil, h.chunkAt, h.yieldUntil)
+	return h.appendTimes(b, h.quietUntil, h.quietAgain, h.chunkAt, h.yieldUntil)
 }
 
 // EncodeStill is Encode for a host whose clock never moves on again, whose moves
@@ -122,7 +122,7 @@ func (h *Host) EncodeStill(b []byte) []byte {
 		}
 	}
 	b = h.appendRest(b)
-	return h.appendDue(b, h.quietUntil, h.chunkAt+1, h.yieldUntil)
+	return h.appendDue(b, h.quietUntil, h.quietAgain, h.chunkAt+1, h.yieldUntil)
 }
 
 func appendLink(b []byte, l *link) []byte { return appendUint(appendBool(b, l.met), l.room) }

@@ -52,7 +52,8 @@ type Limits struct {
 	HoldTime               Time
 	// HoldBytes bounds the memory of the held requests.
 	HoldBytes int
-	// Cuts is how many audit cuts are kept, CutTime for how long.
+	// Cuts is how many audit cuts are kept, CutTime for how long. Who has most of them makes
+	// room for a new one.
 	Cuts    int
 	CutTime Time
 	// PageEntries and PageBytes bound a page of a scan, CountEntries one that only counts;

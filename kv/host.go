@@ -30,9 +30,10 @@ type Host struct {
 	active []*job // unfinished moves, by ascending number
 	turn   int    // which of active had the last chunk: moves take turns
 	cuts   []*cut
-	// lastCut numbers cuts; quietUntil is until when no chunk may be cut.
-	lastCut    uint64
-	quietUntil Time
+	// lastCut numbers cuts; quietUntil is until when no chunk may be cut, and quietAgain
+	// when a new time of quiet may begin.
+	lastCut                uint64
+	quietUntil, quietAgain Time
 	// chunkAt is when a move last cut one; timing says that how long that took is
 	// not known yet, yieldUntil that moves yield until then if clients are served;
 	// served counts client requests since.

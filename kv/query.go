@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"net/netip"
 	"slices"
 
 	"ironkv/delegation"
@@ -72,6 +73,7 @@ func (h *Host) rangesOwned() (n uint64) {
 // what it had in flight, and its numbers. It is read page by page.
 type cut struct {
 	id       uint64
+	client   netip.AddrPort // who took it
 	until    Time
 	step     uint64
 	owned    *delegation.Map
@@ -92,9 +94,9 @@ func (h *Host) auditRequest(p Packet, m *marshal.AuditRequest) {
 		return
 	}
 	if m.QuietMillis > 0 {
-		h.quietUntil = max(h.quietUntil, h.now+Time(min(m.QuietMillis, marshal.MaxQuietMillis))*Millisecond)
+		h.quiet(Time(m.QuietMillis) * Millisecond)
 	}
-	c := h.findCut(m.Cut)
+	c := h.findCut(p.Src.Client, m.Cut)
 	if c == nil || int(m.Page) >= len(c.starts) {
 		h.refuse(p.Src, m.RequestHeader, marshal.UnknownCut)
 		return
@@ -113,10 +115,20 @@ func (h *Host) auditRequest(p Packet, m *marshal.AuditRequest) {
 	h.send(p.Src, reply)
 }
 
+// quiet has no chunk cut for so long, or less: moves rest for [marshal.MaxQuietMillis]
+// at one time, however often it is asked for, and may then go on for as long.
+func (h *Host) quiet(span Time) {
+	const most = marshal.MaxQuietMillis * Millisecond
+	if h.now >= h.quietAgain {
+		h.quietAgain = h.now + 2*most
+	}
+	h.quietUntil = max(h.quietUntil, min(h.now+span, h.quietAgain-most))
+}
+
 // findCut returns the cut with the id, or takes a new one for id 0.
-func (h *Host) findCut(id uint64) *cut {
+func (h *Host) findCut(client netip.AddrPort, id uint64) *cut {
 	if id == 0 {
-		return h.newCut()
+		return h.newCut(client)
 	}
 	for _, c := range h.cuts {
 		if c.id == id {
@@ -126,13 +138,14 @@ func (h *Host) findCut(id uint64) *cut {
 	return nil
 }
 
-func (h *Host) newCut() *cut {
+func (h *Host) newCut(client netip.AddrPort) *cut {
 	if len(h.cuts) >= h.cfg.Limits.Cuts {
-		h.cuts = slices.Delete(h.cuts, 0, 1)
+		spare := h.spareCut(client)
+		h.cuts = slices.Delete(h.cuts, spare, spare+1)
 	}
 	h.lastCut++
 	c := &cut{
-		id: h.lastCut, until: h.now + h.cfg.Limits.CutTime, step: h.state.Step, owned: h.state.Map.Clone(),
+		id: h.lastCut, client: client, until: h.now + h.cfg.Limits.CutTime, step: h.state.Step, owned: h.state.Map.Clone(),
 		starts: []cutPosition{{from: delegation.NegInf}},
 	}
 	for _, id := range h.order {
@@ -146,6 +159,27 @@ func (h *Host) newCut() *cut {
 	}
 	h.cuts = append(h.cuts, c)
 	return c
+}
+
+// spareCut is the index of the cut that makes room for one that client takes: the
+// oldest of who would have most, so that nobody ends others' audits by taking many.
+func (h *Host) spareCut(client netip.AddrPort) (spare int) {
+	most := 0
+	for i, c := range h.cuts {
+		n := 0
+		for _, d := range h.cuts {
+			if d.client == c.client {
+				n++
+			}
+		}
+		if c.client == client {
+			n++
+		}
+		if n > most {
+			spare, most = i, n
+		}
+	}
+	return spare
 }
 
 // fill adds to the page what fits from position at on, one piece at the least, and

@@ -45,13 +45,23 @@ var auditMutants = []mutant{
 	},
 	{
 		name: "quiet-shortened", file: "kv/query.go",
-		before: "max(h.quietUntil, h.now+", after: "max(0, h.now+",
+		before: "max(h.quietUntil, min(h.now+", after: "max(0, min(h.now+",
 		breaks: "quiet that was asked for is not ended by who asks for less", by: "./kv",
 	},
 	{
 		name: "quiet-unbounded", file: "kv/query.go",
-		before: "min(m.QuietMillis, marshal.MaxQuietMillis)", after: "m.QuietMillis",
+		before: "min(h.now+span, h.quietAgain-most)", after: "h.now+span",
 		breaks: "nobody holds moves back for long by one request", by: "./kv",
+	},
+	{
+		name: "quiet-without-end", file: "kv/query.go",
+		before: "	if h.now >= h.quietAgain {\n", after: "	if h.now >= h.quietAgain-2*most {\n",
+		breaks: "nor by many: moves go on for as long as they rested", by: "./kv:TestQuietEnds",
+	},
+	{
+		name: "cuts-in-turn", file: "kv/query.go",
+		before: "		if n > most {\n			spare", after: "		if i < most {\n			spare",
+		breaks: "who takes cuts without end takes them from himself", by: "./kv:TestWhoTakesCutsTakesHisOwn",
 	},
 	{
 		name: "cut-expires-never", file: "kv/query.go",
