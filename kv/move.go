@@ -266,7 +266,9 @@ func (h *Host) endMoves(to delegation.HostID, acked uint64) {
 	h.forgetMoves()
 }
 
-// forgetMoves keeps the last few of the moves that have ended.
+// forgetMoves keeps the last few of the moves that have ended. So the move with
+// the greatest number is always known, and clients see that one below it which is
+// not has ended.
 func (h *Host) forgetMoves() {
 	excess := len(h.state.Moves) - len(h.active) - h.cfg.Limits.EndedMoves
 	if excess <= 0 {

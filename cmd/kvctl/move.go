@@ -61,6 +61,9 @@ func (a *app) moveOf(m client.Move) moveJSON {
 		ID: m.ID.String(), rangeJSON: a.keys.rangeOf(m.Range), Source: m.ID.Host, Recipient: m.To, Phase: m.Phase.String(),
 		Keys: m.Keys, Bytes: m.Bytes, Chunks: m.Chunks, Unacked: m.Unacked, Rate: int64(m.Rate), Seconds: m.Active.Seconds(),
 	}
+	if m.Forgotten {
+		out.Phase = "forgotten"
+	}
 	if m.Reason != marshal.OrderAccepted {
 		out.Reason = m.Reason.String()
 	}
@@ -252,6 +255,8 @@ func (a *app) moveWaitCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "wait ID...",
 		Short: "Wait for moves as shard move does",
+		Long: "Wait for moves as shard move does. A move that ended so long ago that its host has forgotten\n" +
+			"it (the last 64 are remembered) counts as ended; how it ended nobody knows any more.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: verb(func(cmd *cobra.Command, args []string) error {
 			var ids []client.MoveID
@@ -286,6 +291,9 @@ func (a *app) remaining(ctx context.Context, c *client.Client, ids []client.Move
 	}
 	for _, id := range ids {
 		m, err := c.Move(ctx, id)
+		if errors.Is(err, client.ErrMoveForgotten) {
+			continue
+		}
 		if err != nil {
 			return total, err
 		}

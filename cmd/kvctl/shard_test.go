@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ironkv/delegation"
+	"ironkv/kv"
 	"ironkv/kv/client"
 	"ironkv/kv/cluster"
 )
@@ -111,6 +112,48 @@ func TestMoveVerbs(t *testing.T) {
 	}
 	s.ok("shard", "move", "--to", "2", "--rate", "unlimited")
 	s.ok("audit")
+}
+
+// A move of more pieces than a host remembers moves has ended, and what it moved is there.
+func TestShardMoveOfManyPieces(t *testing.T) {
+	s, _ := newShell(t, 2, cluster.Limits(kv.Limits{EndedMoves: 1}))
+	s.fillKeys(100, 10)
+	for i := range 5 {
+		s.ok("shard", "move", "--from", fmt.Sprintf("k0%d0", i), "--until", fmt.Sprintf("k0%d5", i), "--to", "2")
+	}
+	// All but the last of its moves are forgotten, and only some may have been seen to be done.
+	s.ok("shard", "move", "--to", "2")
+	s.ok("audit")
+	var shards struct{ Shards []shardJSON }
+	if err := json.Unmarshal([]byte(s.ok("shard", "ls", "-o", "json")), &shards); err != nil {
+		t.Fatal(err)
+	}
+	if len(shards.Shards) != 1 || shards.Shards[0].Owner != 2 {
+		t.Errorf("after the move: %+v", shards.Shards)
+	}
+	s.fails(exitFailure, "forgotten", "move", "show", "1-1")
+	if o := s.kvctl("move", "wait", "1-1", "-o", "json"); o.code != exitOK || !strings.Contains(o.out, `"phase":"forgotten"`) || !strings.Contains(o.errOut, "of 1 move 1 ended") {
+		t.Errorf("move wait of a move that was forgotten: %+v", o)
+	}
+	s.fails(exitFailure, "no such move", "move", "wait", "1-99")
+}
+
+// Where a move was forgotten, kvctl looks whether its range has arrived.
+func TestCheckArrived(t *testing.T) {
+	s, c := newShell(t, 2)
+	s.ok("shard", "move", "--from", "k", "--to", "2")
+	cl, err := client.Dial(t.Context(), c.Addrs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cl.Close() })
+	a := &app{keys: keyUTF8}
+	if err := a.checkArrived(t.Context(), cl, delegation.Prefix([]byte("k")), 2); err != nil {
+		t.Errorf("what has arrived: %v", err)
+	}
+	if err := a.checkArrived(t.Context(), cl, delegation.All, 2); err == nil || !strings.Contains(err.Error(), `[-inf, "k")`) {
+		t.Errorf("what has not: %v", err)
+	}
 }
 
 // Ctrl-C on a waiting shard move ends the wait, says how to look, and leaves the move.

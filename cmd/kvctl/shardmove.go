@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,7 +113,22 @@ func (a *app) moveShard(ctx context.Context, c *client.Client, r delegation.Rang
 	if err != nil {
 		return err
 	}
-	return a.printMoved(moves, time.Since(start))
+	if !slices.ContainsFunc(moves, func(m client.Move) bool { return m.Forgotten }) {
+		return a.printMoved(moves, time.Since(start))
+	}
+	return errors.Join(a.printMoved(moves, time.Since(start)), a.checkArrived(ctx, c, r, to))
+}
+
+// checkArrived sees that host to owns all of r, where moves of it have been forgotten.
+func (a *app) checkArrived(ctx context.Context, c *client.Client, r delegation.Range, to client.HostID) error {
+	shards, err := c.Shards(ctx)
+	for _, s := range shards {
+		if part := s.Range.Intersect(r); !part.Empty() && s.Owner != to {
+			return errors.Join(fmt.Errorf("the moves have ended, and host %d does not own [%s, %s): its place is %s", to,
+				a.keys.bound(part.From), a.keys.bound(part.Until), whereabouts(s)), err)
+		}
+	}
+	return nil
 }
 
 func (a *app) printIDs(ids []client.MoveID) error {
@@ -185,7 +201,7 @@ func (w *moveWatch) update(i int, m client.Move) {
 	ended, phase := 0, m.Phase
 	for _, m := range w.moves {
 		keys, bytes = keys+m.Keys, bytes+m.Bytes
-		if m.Phase.Ended() {
+		if m.Ended() {
 			ended++
 		} else if m.ID.Host != 0 {
 			phase = m.Phase
@@ -207,14 +223,19 @@ type movedJSON struct {
 	Seconds float64    `json:"seconds"`
 }
 
-// printMoved prints what became of the moves; one that was not done is an error.
+// printMoved prints what became of the moves; one that was not done is an error,
+// and one that its host has forgotten is not.
 func (a *app) printMoved(moves []client.Move, took time.Duration) error {
 	shape := movedJSON{Seconds: took.Seconds()}
 	var failed []error
+	forgotten := 0
 	for _, m := range moves {
 		shape.Moves = append(shape.Moves, a.moveOf(m))
 		shape.Keys, shape.Bytes = shape.Keys+m.Keys, shape.Bytes+m.Bytes
-		if m.Phase != marshal.MoveDone {
+		switch {
+		case m.Forgotten:
+			forgotten++
+		case m.Phase != marshal.MoveDone:
 			failed = append(failed, fmt.Errorf("%s", a.ending(m)))
 		}
 	}
@@ -222,11 +243,17 @@ func (a *app) printMoved(moves []client.Move, took time.Duration) error {
 		_, err := fmt.Fprintf(w, "moved %s keys, %s in %s\n", humanize.Comma(int64(shape.Keys)), humanize.Bytes(shape.Bytes), seconds(took))
 		return err
 	})
+	if forgotten > 0 {
+		a.warnf("of %s %d ended so long ago that the host has forgotten how: not in these figures", plural(len(moves), "move"), forgotten)
+	}
 	return errors.Join(append(failed, err)...)
 }
 
 // ending says how a move ended, and what it moved.
 func (a *app) ending(m client.Move) string {
+	if m.Forgotten {
+		return fmt.Sprintf("move %v: %v", m.ID, client.ErrMoveForgotten)
+	}
 	var s strings.Builder
 	fmt.Fprintf(&s, "move %v is %v", m.ID, m.Phase)
 	if m.Reason != marshal.OrderAccepted {

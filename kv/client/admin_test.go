@@ -121,6 +121,40 @@ func TestMoveErrors(t *testing.T) {
 	}
 }
 
+// TestForgottenMoves: a move that its host has forgotten has ended, and one that was
+// never ordered has not; also after the host has started again.
+func TestForgottenMoves(t *testing.T) {
+	cl := cluster.Start(t, 2, cluster.Limits(kv.Limits{EndedMoves: 2}), cluster.Disk(t.TempDir()))
+	c := dial(t, cl)
+	var ids []client.MoveID
+	for _, r := range []delegation.Range{between("a", "b"), between("c", "d"), between("e", "f"), between("g", "h")} {
+		ids = append(ids, move(t, c, r, 2)...)
+	}
+	check := func() {
+		t.Helper()
+		for i, id := range ids {
+			m, err := c.WaitMove(t.Context(), id, nil)
+			if forgotten := i < 2; err != nil || m.ID != id || m.Forgotten != forgotten || !m.Ended() || (m.Phase == marshal.MoveDone) == forgotten {
+				t.Errorf("wait for %v: %+v, %v", id, m, err)
+			}
+		}
+		if _, err := c.Move(t.Context(), ids[1]); !errors.Is(err, client.ErrMoveForgotten) {
+			t.Errorf("a move that was forgotten: %v", err)
+		}
+		for _, id := range []client.MoveID{{Host: 1}, {Host: 1, Number: 5}, {Host: 2, Number: 1}} {
+			if _, err := c.WaitMove(t.Context(), id, nil); !errors.Is(err, client.ErrNoSuchMove) {
+				t.Errorf("wait for %v, which was never ordered: %v", id, err)
+			}
+		}
+	}
+	check()
+	cl.Kill(1)
+	if err := cl.Restart(1); err != nil {
+		t.Fatal(err)
+	}
+	check()
+}
+
 // TestMoveOrders: a move is paused, throttled, resumed and canceled, and what has
 // moved stays moved.
 func TestMoveOrders(t *testing.T) {

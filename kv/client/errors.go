@@ -40,8 +40,13 @@ var (
 	// ErrMoveRefused says that a host refused an order to a move; a [RefusedError]
 	// in the chain says why.
 	ErrMoveRefused = errors.New("order refused")
-	// ErrNoSuchMove says that no host remembers a move of this id.
+	// ErrNoSuchMove says that there never was a move of this id, as far as its host
+	// knows; an order to a move ([Client.PauseMove] and its like) fails so too where
+	// the host has forgotten it.
 	ErrNoSuchMove = errors.New("no such move")
+	// ErrMoveForgotten says that the move has ended, and that its host has forgotten how:
+	// hosts remember the last 64 moves that ended.
+	ErrMoveForgotten = errors.New("the move has ended, and its host has forgotten how")
 	// ErrUnknownHost says that no host of the cluster has this id.
 	ErrUnknownHost = errors.New("no such host")
 	// ErrViolation says that the audit found a key with no owner, or with two.

@@ -30,7 +30,14 @@ type Move struct {
 	Rate uint64
 	// Active is the time spent on it so far.
 	Active time.Duration
+	// Forgotten says that the move has ended, and its host has forgotten how: Phase and
+	// all else but ID are what was seen of it last, zero where nothing was. Only
+	// [Client.WaitMove] returns such a Move.
+	Forgotten bool
 }
+
+// Ended reports whether the move has ended, in whatever way.
+func (m Move) Ended() bool { return m.Forgotten || m.Phase.Ended() }
 
 // RateUnlimited as a rate lets a move run as fast as it can, whatever clients feel.
 const RateUnlimited uint64 = marshal.RateUnlimited
@@ -161,7 +168,8 @@ func (c *Client) learn(r delegation.Range, owner HostID) {
 }
 
 // Move returns the move of this id. It fails with [ErrNoSuchMove] where its host
-// has never had it or has forgotten it.
+// has never had it, and with [ErrMoveForgotten] where it has ended and its host
+// remembers it no more.
 func (c *Client) Move(ctx context.Context, id MoveID) (Move, error) {
 	o := &op{kind: opMoves, target: id.Host, after: max(id.Number, 1) - 1}
 	c.ask(ctx, []*op{o})
@@ -171,8 +179,10 @@ func (c *Client) Move(ctx context.Context, id MoveID) (Move, error) {
 		return Move{}, fmt.Errorf("move %v: %w: no host has id %d", id, ErrNoSuchMove, id.Host)
 	case err != nil:
 		return Move{}, fmt.Errorf("move %v: %w", id, err)
-	case len(reply.Moves) == 0 || reply.Moves[0].ID != id:
+	case id.Number == 0 || len(reply.Moves) == 0:
 		return Move{}, fmt.Errorf("move %v: %w", id, ErrNoSuchMove)
+	case reply.Moves[0].ID.Number > id.Number: // ids are issued in order, and only what has ended is forgotten
+		return Move{}, fmt.Errorf("move %v: %w", id, ErrMoveForgotten)
 	}
 	return moveOf(&reply.Moves[0]), nil
 }
@@ -262,17 +272,23 @@ func (c *Client) order(ctx context.Context, verb string, id MoveID, action marsh
 	return nil
 }
 
-// WaitMove returns when the move has ended, however: Phase says how. progress,
-// where it is not nil, is called with what the move looks like, at first and
-// then a few times a second. A host that is down is waited for. Only the context
-// bounds the wait; the client's timeout does not.
+// WaitMove returns when the move has ended, however: Phase says how, unless the
+// host has forgotten it (Forgotten; then [Client.Shards] says where its keys are).
+// progress, where it is not nil, is called with what the move looks like, at first
+// and then a few times a second. A host that is down is waited for. Only the context
+// bounds the wait; the client's timeout does not. It fails with [ErrNoSuchMove].
 func (c *Client) WaitMove(ctx context.Context, id MoveID, progress func(Move)) (Move, error) {
+	last := Move{ID: id}
 	for pause := waitFirst; ; pause = min(2*pause, waitMost) {
 		m, err := c.Move(ctx, id)
 		switch {
+		case errors.Is(err, ErrMoveForgotten):
+			last.Forgotten = true
+			return last, nil
 		case err != nil && (!errors.Is(err, ErrUnavailable) || ctx.Err() != nil):
 			return m, err
 		case err == nil:
+			last = m
 			if progress != nil {
 				progress(m)
 			}

@@ -98,6 +98,12 @@ var clientMutants = []mutant{
 		breaks: "a hint is shown to the host that it is about",
 	},
 	{
+		name: "client-forgotten-was-never-ordered", file: "kv/client/move.go",
+		before: "	case id.Number == 0 || len(reply.Moves) == 0:\n		return Move{}, fmt.Errorf(\"move %v: %w\", id, ErrNoSuchMove)\n	case reply.Moves[0].ID.Number > id.Number:",
+		after:  "	case len(reply.Moves) == 0 || reply.Moves[0].ID.Number > id.Number:",
+		breaks: "a move that was never ordered has not ended", by: "./kv/client:TestForgottenMoves",
+	},
+	{
 		name: "client-flight-unbounded", file: "kv/client/flight.go",
 		before: "	if f.used > 0 && f.used+cost > f.size {\n", after: "	if false {\n",
 		breaks: "no more is under way than the sockets hold", by: "./kv/client:TestFlight",
