@@ -21,7 +21,7 @@ const (
 	SetApplied         SetResult = iota // written, or removed
 	SetAbsent                           // there was nothing to remove
 	SetConditionFailed                  // the key's version was another; nothing changed
-	SetNoRoom                           // the owner's disk is full; nothing changed
+	SetNoRoom                           // the owner has less room than its reserve; nothing changed
 	numSetResults
 )
 
@@ -102,7 +102,7 @@ const (
 	HoldTimedOut                  // a delegate that covers the key did not arrive in time
 	TooManyHolds                  // the bound on held requests is reached
 	BeyondWindow                  // the number lies above floor + window
-	DiskFull                      // only reads and moves away are possible
+	DiskFull                      // less than half of the reserve is left: too little to record an answer to a put
 	Overloaded                    // the host has more waiting than it can do in time
 	TooManySessions               // the bound on sessions is reached
 	UnknownCut                    // the audit's cut has expired
@@ -112,7 +112,7 @@ const (
 // String returns the reason in words.
 func (r RefusalReason) String() string {
 	return name(uint8(r), "unknown session", "not serving yet", "the delegate did not arrive in time",
-		"too many held requests", "number beyond the session's window", "disk full", "overloaded",
+		"too many held requests", "number beyond the session's window", "disk full, or memory limit reached", "overloaded",
 		"too many sessions", "unknown cut")
 }
 

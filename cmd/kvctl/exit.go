@@ -8,6 +8,7 @@ import (
 
 	"ironkv/delegation"
 	"ironkv/kv/client"
+	"ironkv/marshal"
 )
 
 // Exit codes, as "kvctl help exit-codes" tells them. They are stable.
@@ -24,14 +25,15 @@ const (
 const exitHelp = `Exit codes of kvctl:
 
   0  done
-  1  failure: refused by a host, a file that cannot be read, an ownership violation,
+  1  failure: refused by a host (no room: nothing was written), a file that cannot be read, an ownership violation,
      items that load had to skip (unless --skip-large), a wait ended by Ctrl-C
   2  usage: a flag or an argument is wrong, or a key or value exceeds a limit
   3  the key was not found
   4  the condition (--if-version, --if-absent) does not hold; nothing was changed
   6  no host answered in time, or an audit is undetermined; a write that ends with 6
      was not executed and never will be
-  7  the outcome of a write is unknown: it may have been executed, once at most
+  7  the outcome of a write is unknown: it may have been executed, once at most (no answer
+     in time; or its host has less than half of --reserve left, and can record no answer)
 `
 
 // A usageError says that the command was called in a wrong way.
@@ -54,6 +56,10 @@ func (e runError) Unwrap() error { return e.err }
 // errDetached says that a wait was given up, not what was waited for.
 var errDetached = errors.New("detached")
 
+// roomAdvice is what to do about a host without room.
+const roomAdvice = "A host keeps --reserve free of its disk, or of its --memory-limit: free room on that disk, raise the limit, " +
+	"or move ranges to another host (kvctl shard move)."
+
 // A failure pairs each kind of error with its exit code and with what to do
 // about it. The first that fits counts: an unknown outcome wraps its cause too.
 var failures = []struct {
@@ -67,7 +73,7 @@ var failures = []struct {
 	{client.ErrConditionFailed, exitCondition, "Nothing was changed: read the key's version and try again."},
 	{client.ErrViolation, exitFailure, "Keep the hosts' data and logs, and report it: this must never happen."},
 	{client.ErrUndetermined, exitUnavailable, "Start the hosts that are named, or raise --timeout, and audit again."},
-	{client.ErrFull, exitFailure, "Nothing was written: free room on that host's disk, or move ranges to another host (kvctl shard move)."},
+	{client.ErrFull, exitFailure, "Nothing was written. " + roomAdvice},
 	{client.ErrTooLarge, exitUsage, "A key has 1 to 4,096 bytes, a value at most 4,194,304."},
 	{delegation.ErrKeyLength, exitUsage, "A key has 1 to 4,096 bytes."},
 	{client.ErrOverloaded, exitUnavailable, "The host has more to do than it can in time: ask for less at once, or later, or raise --timeout."},
@@ -96,6 +102,10 @@ func report(w io.Writer, err error) int {
 			code, advice = f.code, f.advice
 			break
 		}
+	}
+	var why *client.NoAnswerError
+	if code == exitUnknownOutcome && errors.As(err, &why) && why.Refused && why.Reason == marshal.DiskFull {
+		advice += " " + roomAdvice
 	}
 	say(w, "kvctl: %v\n", err)
 	if advice != "" {

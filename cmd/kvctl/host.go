@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -63,8 +64,8 @@ func (a *app) hostListCommand() *cobra.Command {
 			rows = append(rows, hostRow(h, noSizes))
 		}
 		return a.emit(shape, func(w io.Writer) error {
-			header := table.Row{"id", "address", "reachable", "incarnation", "ranges", "keys", "bytes", "uptime", "storage", "version"}
-			if err := printTable(w, header, []int{1, 5, 6, 7, 8}, rows); err != nil {
+			header := table.Row{"id", "address", "reachable", "incarnation", "ranges", "keys", "bytes", "room", "uptime", "storage", "version"}
+			if err := printTable(w, header, []int{1, 5, 6, 7, 8, 9}, rows); err != nil {
 				return err
 			}
 			for _, h := range hosts {
@@ -96,7 +97,7 @@ func hostOf(h client.HostStatus, noSizes bool) hostJSON {
 
 func hostRow(h client.HostStatus, noSizes bool) table.Row {
 	if h.Err != nil {
-		return table.Row{h.ID, h.Address, "no", "-", "-", "-", "-", "-", "-", "-"}
+		return table.Row{h.ID, h.Address, "no", "-", "-", "-", "-", "-", "-", "-", "-"}
 	}
 	keys, bytes, storage := "-", "-", "memory"
 	if !noSizes {
@@ -106,9 +107,17 @@ func hostRow(h client.HostStatus, noSizes bool) table.Row {
 		storage = "disk"
 	}
 	return table.Row{
-		h.ID, h.Address, "yes", incarnation(h.Incarnation), strconv.FormatUint(h.Ranges, 10), keys, bytes,
+		h.ID, h.Address, "yes", incarnation(h.Incarnation), strconv.FormatUint(h.Ranges, 10), keys, bytes, room(h),
 		h.Uptime.Truncate(time.Second), storage, h.Software,
 	}
+}
+
+// room is what a host can still take in, its reserve included.
+func room(h client.HostStatus) string {
+	if h.Room == math.MaxUint64 {
+		return "no limit"
+	}
+	return humanize.Bytes(h.Room)
 }
 
 func incarnation(i uint64) string { return fmt.Sprintf("%016x", i) }

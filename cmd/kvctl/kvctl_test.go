@@ -272,7 +272,12 @@ func TestUnavailableAndUnknown(t *testing.T) {
 	s.fails(exitUnavailable, "--addr", "get", "k", "--timeout", "100ms")
 
 	full, _ := newShell(t, 1, cluster.MemoryLimit(1))
-	full.fails(exitUnknownOutcome, "may have been executed", "put", "k", "v", "--timeout", "200ms")
+	o := full.fails(exitUnknownOutcome, "may have been executed", "put", "k", "v", "--timeout", "200ms")
+	for _, words := range []string{"disk full, or memory limit reached", "--memory-limit"} {
+		if !strings.Contains(o.errOut, words) {
+			t.Errorf("a full host's silence does not say %q: %s", words, o.errOut)
+		}
+	}
 	full.fails(exitNotFound, "", "get", "k") // a full host reads
 }
 

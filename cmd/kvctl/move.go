@@ -257,7 +257,7 @@ func (a *app) moveWaitCommand() *cobra.Command {
 		Short: "Wait for moves as shard move does",
 		Long: "Wait for moves as shard move does. A move that ended so long ago that its host has forgotten\n" +
 			"it (the last 64 are remembered) counts as ended; how it ended nobody knows any more.",
-		Args:  cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: verb(func(cmd *cobra.Command, args []string) error {
 			var ids []client.MoveID
 			for _, arg := range args {

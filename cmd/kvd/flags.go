@@ -56,7 +56,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.insecure, "insecure", false, "allow addresses that are not loopback: whoever reaches them can pose as a host")
 
 	f.cache = 64 * mebibyte
-	s.Var(&f.memoryLimit, "memory-limit", "with --memory, refuse writes beyond `SIZE` of entries (default no limit)")
+	s.Var(&f.memoryLimit, "memory-limit", "with --memory, refuse puts when entries, and what memory they take beside keys and values, leave less than --reserve of `SIZE` (default no limit)")
 	s.Var(&f.cache, "cache", "with --data, cache `SIZE` of the disk's blocks in memory")
 
 	f.limits.register(s)
@@ -83,7 +83,7 @@ func (l *limitFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&l.holds, "holds", l.holds, "hold at most `N` requests for ranges that are on their way here")
 	s.DurationVar(&l.holdTime, "hold-time", l.holdTime, "hold a request for at most `DURATION`")
 	s.Var(&l.holdBytes, "hold-bytes", "hold requests of at most `SIZE` together")
-	s.Var(&l.reserve, "reserve", "refuse writes when the store has less than `SIZE` of room left, 8 MiB or more; a quarter of --memory-limit if that is less")
+	s.Var(&l.reserve, "reserve", "refuse puts when the disk, or --memory-limit, has less than `SIZE` left, 8 MiB or more (a quarter of --memory-limit if that is less, but 8 MiB)")
 }
 
 // limits returns the limits as the machine takes them.

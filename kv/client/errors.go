@@ -18,9 +18,12 @@ var (
 	// ErrTooLarge says that a key or a value is longer than the store takes
 	// (1 to 4,096 bytes, 0 to 4 MiB). Nothing was sent.
 	ErrTooLarge = errors.New("too large")
-	// ErrFull says that the disk of the key's owner is full: nothing was written.
-	// Reads, deletes and moves away from that host still work.
-	ErrFull = errors.New("disk full")
+	// ErrFull says that the disk of the key's owner has less than its reserve left
+	// (kvd --reserve), or its memory comes that near to its limit (kvd --memory-limit):
+	// nothing was written. Reads, deletes and moves away from that host still work.
+	// Below half of the reserve a host can record no answer: then a put ends with
+	// [ErrUnknownOutcome], and the text says the same.
+	ErrFull = errors.New("disk full, or memory limit reached")
 	// ErrEmptyKey says that a key has no bytes. Nothing was sent.
 	ErrEmptyKey = errors.New("empty key")
 	// ErrEmptyRange says that a range holds no key: its end is not above its start.

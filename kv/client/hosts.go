@@ -28,7 +28,8 @@ type HostStatus struct {
 	// Ranges counts those it owns; Boundaries those of its whole map.
 	Ranges, Boundaries uint64
 	Sessions, Holds    uint64
-	// Room is how many bytes it can still take in.
+	// Room is how many bytes it can still take in, its reserve included; the greatest
+	// number where nothing bounds it.
 	Room uint64
 	// Durable says that its data outlives the process.
 	Durable bool

@@ -177,7 +177,9 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 	l.notices.write(now, l.out, l.observer)
 	if now >= l.nextRoom || l.taken >= roomBytes {
 		l.nextRoom, l.taken = now+roomInterval, 0
-		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: l.room()}, nil); err != nil {
+		room := l.room()
+		l.report.room(now, room)
+		if err := l.one(now, kv.Input{Kind: kv.InputRoom, Room: room}, nil); err != nil {
 			return true, err
 		}
 		stepped = true

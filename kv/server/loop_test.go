@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -356,6 +358,21 @@ func TestRoomAtOnceAndEverySecond(t *testing.T) {
 	}
 	if want := []uint64{1 << 30, 7, 0}; !slices.Equal(rooms, want) {
 		t.Fatalf("rooms %v, want %v", rooms, want)
+	}
+}
+
+// The log says once that puts are refused for want of room, and once that they no longer are.
+func TestRoomIsTold(t *testing.T) {
+	var log strings.Builder
+	r := newReporter(slog.New(slog.NewTextHandler(&log, nil)))
+	r.reserve = 100
+	for i, room := range []uint64{100, 99, 100, 0, 0} { // that there are 100 again comes too soon to be told
+		r.room(kv.Time(i), room)
+	}
+	r.room(roomWordInterval+1, 100)
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "WARN") || !strings.Contains(lines[0], "room=99 reserve=100") || !strings.Contains(lines[1], "room again") {
+		t.Errorf("the log:\n%s", log.String())
 	}
 }
 

@@ -8,8 +8,13 @@ import (
 	"ironkv/kv"
 )
 
-// waitingInterval is between two words about the peers that are waited for.
-const waitingInterval = 5 * kv.Second
+const (
+	// waitingInterval is between two words about the peers that are waited for.
+	waitingInterval = 5 * kv.Second
+	// roomWordInterval is the shortest time between two words about the room, which may
+	// be now above the reserve and now below it.
+	roomWordInterval = 10 * kv.Second
+)
 
 // reporter tells the outside how the loop is doing: the log, Ready and Stats.
 type reporter struct {
@@ -19,6 +24,11 @@ type reporter struct {
 	ready chan struct{}
 	// nextWord is when something about waiting is said next; never once ready.
 	nextWord kv.Time
+	// reserve is the room in bytes below which puts are refused; short says that the log
+	// was told so, and before nextRoomWord it is not told otherwise.
+	reserve      uint64
+	short        bool
+	nextRoomWord kv.Time
 
 	mu     sync.Mutex
 	latest counts
@@ -47,6 +57,22 @@ func (r *reporter) turn(now kv.Time, m machine, stats counts) {
 		r.log.Info("waiting for hosts that have not confirmed this one yet; the first start needs all of them",
 			"hosts", m.Waiting())
 	}
+}
+
+// room is called after each look at the store's room, and tells when puts begin to be
+// refused for want of it, and when they no longer are.
+func (r *reporter) room(now kv.Time, bytes uint64) {
+	short := bytes < r.reserve
+	if short == r.short || now < r.nextRoomWord {
+		return
+	}
+	r.short, r.nextRoomWord = short, now+roomWordInterval
+	if !short {
+		r.log.Info("there is room again: puts are taken", "room", bytes, "reserve", r.reserve)
+		return
+	}
+	r.log.Warn("less room is left than the reserve: puts are refused; free room, or move ranges to another host",
+		"room", bytes, "reserve", r.reserve)
 }
 
 func (r *reporter) counts() counts {

@@ -166,6 +166,7 @@ func start(cfg Config, members members, conn *udp.Conn) (*Server, error) {
 	l := newLoop(cfg.Me, host, cfg.Store, conn, members)
 	l.observer, l.pipeline.observer = observer, observer
 	l.report = newReporter(cfg.Logger, "id", cfg.Me, "address", conn.LocalAddr())
+	l.report.reserve = cmp.Or(cfg.Limits.ReserveBytes, kv.DefaultReserveBytes)
 	for _, v := range slices.SortedFunc(maps.Values(state.Sessions), bySerial) {
 		l.pipeline.welcome(v.Client)
 		l.inbox.prove(v.Client)
