@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -19,13 +20,15 @@ import (
 // that clients number their requests so is trusted here.
 type Client struct {
 	ID uint64
-	// Wants are requests without headers, to be done in order; Done counts them.
+	// Wants are requests without headers, to be done in order; Done counts them. A Shard
+	// to host 0 is one to any host, which is chosen when it is asked: Recipient.
 	Wants []Message
 	Done  int
 	// Asked says that the present one was sent: to At under Number.
-	Asked  bool
-	At     delegation.HostID
-	Number uint64
+	Asked     bool
+	At        delegation.HostID
+	Recipient delegation.HostID
+	Number    uint64
 	// Redirects counts those that the present one has followed.
 	Redirects int
 	// Numbers are the highest given out, by place of the host in the system.
@@ -82,6 +85,9 @@ func (c Client) ask(i int, at delegation.HostID) (Client, Packet) {
 		p.Msg = m
 	case Shard:
 		m.Header, m.Write = hd, w
+		if m.Recipient == 0 {
+			m.Recipient = c.Recipient
+		}
 		p.Msg = m
 	case MoveOrder:
 		m.Header, m.Write = hd, w
@@ -92,7 +98,7 @@ func (c Client) ask(i int, at delegation.HostID) (Client, Packet) {
 
 // next returns the client that goes on to what it wants next, answered or not.
 func (c Client) next() Client {
-	c.Asked, c.At, c.Number, c.Redirects = false, 0, 0, 0
+	c.Asked, c.At, c.Recipient, c.Number, c.Redirects = false, 0, 0, 0, 0
 	c.Done++
 	return c
 }
@@ -114,43 +120,57 @@ func ReplyTo(m Message) (Header, bool) {
 	return Header{}, false
 }
 
-// moves are all transitions of the client of index i in s.
-func (c Client) moves(s System, i int) (out []Transition) {
+// A ClientStep is what a client may do: it becomes Client, and sends.
+type ClientStep struct {
+	Name   string
+	Client Client
+	Sent   []Packet
+}
+
+// Steps returns all that the client may do in a system of these hosts, when packets are
+// on the network, of which those that are not for it are skipped.
+func (c Client) Steps(hosts []delegation.HostID, packets iter.Seq[Packet]) (out []ClientStep) {
 	if c.Done == len(c.Wants) {
 		return nil
 	}
-	with := func(label string, c Client, packets ...Packet) {
-		t := s
-		t.Clients = slices.Clone(s.Clients)
-		t.Clients[i] = c
-		t.Network = s.Network.With(packets...)
-		out = append(out, Transition{Name: label, System: t})
-	}
+	add := func(name string, c Client, sent ...Packet) { out = append(out, ClientStep{name, c, sent}) }
 	if !c.Asked {
-		for j, h := range s.Hosts {
-			asked, p := c.ask(j, h.Me)
-			with("ClientAsks", asked, p)
+		for i, at := range hosts {
+			for _, c.Recipient = range c.recipients(hosts) {
+				asked, p := c.ask(i, at)
+				add("ClientAsks", asked, p)
+			}
 		}
 		return out
 	}
-	with("ClientGivesUp", c.next())
-	hd := Header{Session: c.Session(c.At), Number: c.Number}
-	for p := range s.Network.All() {
-		if to, ok := ReplyTo(p.Msg); !ok || to != hd {
+	add("ClientGivesUp", c.next())
+	for p := range packets {
+		if to, ok := ReplyTo(p.Msg); !ok || to != c.Expects() {
 			continue
 		}
 		redirect, ok := p.Msg.(Redirect)
-		if !ok {
-			with("ClientIsAnswered", c.next())
-			continue
+		switch {
+		case !ok:
+			add("ClientIsAnswered", c.next())
+		case c.Redirects == patience:
+			add("ClientLosesPatience", c.next())
+		default:
+			asked, q := c.ask(slices.Index(hosts, redirect.Owner), redirect.Owner)
+			asked.Redirects++
+			add("ClientIsRedirected", asked, q)
 		}
-		j := slices.IndexFunc(s.Hosts, func(h Host) bool { return h.Me == redirect.Owner })
-		if c.Redirects == patience {
-			continue
-		}
-		asked, q := c.ask(j, redirect.Owner)
-		asked.Redirects++
-		with("ClientIsRedirected", asked, q)
 	}
 	return out
 }
+
+// recipients are those of which one is chosen for what the client wants; 0 where there is
+// nothing to choose.
+func (c Client) recipients(hosts []delegation.HostID) []delegation.HostID {
+	if m, ok := c.Wants[c.Done].(Shard); ok && m.Recipient == 0 {
+		return hosts
+	}
+	return []delegation.HostID{0}
+}
+
+// Expects is the header of the replies that the client heeds, while one was asked.
+func (c Client) Expects() Header { return Header{Session: c.Session(c.At), Number: c.Number} }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"ironkv/delegation"
 	"ironkv/ghost/spec"
@@ -24,7 +25,13 @@ type Transition struct {
 // destination, every chunk that ends at an entry or with the range.
 func (s System) Next() (out []Transition) {
 	for i, c := range s.Clients {
-		out = append(out, c.moves(s, i)...)
+		for _, step := range c.Steps(s.ids(), s.Network.All()) {
+			t := s
+			t.Clients = slices.Clone(s.Clients)
+			t.Clients[i] = step.Client
+			t.Network = s.Network.With(step.Sent...)
+			out = append(out, Transition{Name: step.Name, System: t})
+		}
 	}
 	for _, h := range s.Hosts {
 		for _, a := range s.attempts(h) {
@@ -52,15 +59,18 @@ func (s System) Try(tell func(a Action, o Outcome, err error)) {
 
 // attempts returns the actions that the host might take, enabled or not.
 func (s System) attempts(h Host) (out []Action) {
-	try := func(actions ...Action) { out = append(out, actions...) }
 	for p := range s.Network.All() {
 		if p.Dst.Host == h.Me {
-			try(h.onReceiving(p)...)
-			if m, ok := p.Msg.(SetRequest); ok && s.FullDisks {
-				try(DeclineSet{Packet: p, Floor: m.Floor, Room: 0, Reserve: 1})
-			}
+			out = append(out, h.OnReceiving(p, s.FullDisks)...)
 		}
 	}
+	return append(out, h.ByItself(s.FullDisks)...)
+}
+
+// ByItself returns the actions that the host might take without a packet, enabled or not;
+// fullDisks is as in [System].
+func (h Host) ByItself(fullDisks bool) (out []Action) {
+	try := func(actions ...Action) { out = append(out, actions...) }
 	for _, p := range h.Peers {
 		try(SpontaneouslyRetransmit{p.ID})
 		if !h.Joined || !p.Confirmed { // later greetings say what acknowledgements say
@@ -73,7 +83,7 @@ func (s System) attempts(h Host) (out []Action) {
 			ChangeMove{Number: m.Number, Phase: marshal.MoveCanceled},
 			ChangeMove{Number: m.Number, Phase: marshal.MoveFailed},
 			ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: marshal.NotOwner})
-		if s.FullDisks {
+		if fullDisks {
 			try(ChangeMove{Number: m.Number, Phase: marshal.MoveStopping, Reason: marshal.NoRoom, Packet: h.consent(m, marshal.NoRoom)})
 		}
 		rest := delegation.Range{From: m.Cursor, Until: m.Range.Until}
@@ -96,8 +106,9 @@ func (h Host) consent(m Move, reason marshal.OrderReason) Packet {
 	}
 }
 
-// onReceiving returns what the host may do with a packet, enabled or not.
-func (h Host) onReceiving(p Packet) []Action {
+// OnReceiving returns what the host may do with a packet that is sent to it, enabled or
+// not; fullDisks is as in [System].
+func (h Host) OnReceiving(p Packet, fullDisks bool) []Action {
 	switch m := p.Msg.(type) {
 	case Open:
 		return []Action{OpenSession{p, marshal.SessionID(m.Nonce)}}
@@ -109,7 +120,11 @@ func (h Host) onReceiving(p Packet) []Action {
 		r, _ := h.Map.lookup(m.Range.From)
 		return []Action{NextScanRequest{p, r.Intersect(m.Range)}}
 	case SetRequest:
-		return []Action{RepeatAnswer{p}, NextSetRequest{Packet: p, Floor: m.Floor}}
+		out := []Action{RepeatAnswer{p}, NextSetRequest{Packet: p, Floor: m.Floor}}
+		if fullDisks {
+			out = append(out, DeclineSet{Packet: p, Floor: m.Floor, Room: 0, Reserve: 1})
+		}
+		return out
 	case Shard:
 		out := []Action{RepeatAnswer{p}}
 		for reason := marshal.OrderAccepted; reason <= marshal.OverlapsMove; reason++ {
@@ -144,10 +159,15 @@ func (s System) Encode(b []byte) []byte {
 		b = append(append(b, p.key...), 0)
 	}
 	for _, c := range s.Clients {
-		b = appendUint(b, uint64(c.Done), uint64(c.At), c.Number, uint64(c.Redirects))
-		b = appendUint(b, c.Numbers...)
+		b = c.Encode(b)
 	}
 	return s.Service.Encode(b)
+}
+
+// Encode appends to b what changes of c.
+func (c Client) Encode(b []byte) []byte {
+	b = appendUint(b, uint64(c.Done), uint64(c.At), uint64(c.Recipient), c.Number, uint64(c.Redirects))
+	return appendUint(b, c.Numbers...)
 }
 
 // Encode appends the canonical encoding of h to b.

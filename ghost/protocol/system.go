@@ -33,10 +33,10 @@ type System struct {
 func NewSystem(root delegation.HostID, hosts []delegation.HostID, met bool) System {
 	s := System{Network: NewNetwork(), Service: spec.Init()}
 	for _, id := range hosts {
-		h := NewHost(id, root, incarnation(id), hosts)
+		h := NewHost(id, root, FirstIncarnation(id), hosts)
 		for i := range h.Peers {
 			if met {
-				h.Peers[i].Incarnation, h.Peers[i].Confirmed = incarnation(h.Peers[i].ID), true
+				h.Peers[i].Incarnation, h.Peers[i].Confirmed = FirstIncarnation(h.Peers[i].ID), true
 			}
 		}
 		h.Joined = h.Joined || met
@@ -48,7 +48,8 @@ func NewSystem(root delegation.HostID, hosts []delegation.HostID, met bool) Syst
 // firstIncarnation is what host 1 of a system is called; in P any will do.
 const firstIncarnation = 1001
 
-func incarnation(id delegation.HostID) marshal.Incarnation {
+// FirstIncarnation is what the host is called in [NewSystem].
+func FirstIncarnation(id delegation.HostID) marshal.Incarnation {
 	return marshal.Incarnation(firstIncarnation + uint64(id) - 1)
 }
 
@@ -56,6 +57,14 @@ func incarnation(id delegation.HostID) marshal.Incarnation {
 func (s System) WithFullDisks() System {
 	s.FullDisks = true
 	return s
+}
+
+// ids are those of the hosts.
+func (s System) ids() (ids []delegation.HostID) {
+	for _, h := range s.Hosts {
+		ids = append(ids, h.Me)
+	}
+	return ids
 }
 
 // Host returns the host with the id.
@@ -136,12 +145,17 @@ func NewNetwork() Network {
 // With returns the network to which the packets were sent (Network_Send).
 func (n Network) With(packets ...Packet) Network {
 	for _, p := range packets {
-		s := sent{fmt.Sprintf("%d %v %d %v %T%v", p.Dst.Host, p.Dst.Client, p.Src.Host, p.Src.Client, p.Msg, p.Msg), p}
+		s := sent{string(p.Encode(nil)), p}
 		if _, ok := n.packets.Get(s); !ok {
 			n.packets = n.packets.With(s)
 		}
 	}
 	return n
+}
+
+// Encode appends the canonical encoding of p to b.
+func (p Packet) Encode(b []byte) []byte {
+	return fmt.Appendf(b, "%d %v %d %v %T%v", p.Dst.Host, p.Dst.Client, p.Src.Host, p.Src.Client, p.Msg, p.Msg)
 }
 
 // All yields the packets, always in the same order.

@@ -180,6 +180,23 @@ func (s State) WithoutReads() State {
 	return s
 }
 
+// InSessions returns the state in which each session is called what of says.
+func (s State) InSessions(of func(marshal.SessionID) marshal.SessionID) State {
+	rename := func(g Given) Given {
+		g.Ticket.Session = of(g.Ticket.Session)
+		return g
+	}
+	given := Init().given
+	for g := range s.given.All() {
+		given = given.With(rename(g))
+	}
+	s.given, s.reads = given, slices.Clone(s.reads)
+	for i := range s.reads {
+		s.reads[i] = rename(s.reads[i])
+	}
+	return s
+}
+
 // get: the reply is what the table holds (Get, Services/SHT/HT.s.dfy).
 func (s State) get(q Get, reply Reply) error {
 	r, ok := reply.(GetReply)

@@ -42,19 +42,23 @@ func jobs() (list []job) {
 			}})
 		}
 	}
+	addProtocols := func(scopes []explorer.ProtocolScope, deep bool) {
+		for _, s := range scopes {
+			list = append(list, job{s.Name, s.String(), deep, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
+				s.Workers, s.MaxStates = workers, maxStates
+				r, err := explorer.ExploreProtocol(s)
+				return r, r, err
+			}})
+		}
+	}
 	add(explorer.Scopes, false)
+	addProtocols(explorer.Protocols, false)
 	list = append(list, job{"allowed", "what P allows in small scopes, and how often hosts do it", false, func(workers, _ int) (fmt.Stringer, search.Report, error) {
 		c, err := explorer.Compare(explorer.Compared, workers)
 		return c, c.Report, err
 	}})
 	add(explorer.Deep, true)
-	for _, s := range explorer.DeepProtocols {
-		list = append(list, job{s.Name, s.String(), true, func(workers, maxStates int) (fmt.Stringer, search.Report, error) {
-			s.Workers, s.MaxStates = workers, maxStates
-			r, err := explorer.ExploreProtocol(s)
-			return r, r, err
-		}})
-	}
+	addProtocols(explorer.DeepProtocols, true)
 	return list
 }
 

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"ironkv/delegation"
+	"ironkv/ghost"
 	"ironkv/ghost/judge"
 	"ironkv/ghost/protocol"
 	"ironkv/marshal"
@@ -72,19 +73,30 @@ func Compare(scopes []Scope, workers int) (*Comparison, error) {
 		if err != nil {
 			return c, fmt.Errorf("%s: %w", s.Name, err)
 		}
-		space := protocolSpace(ProtocolScope{Name: s.Name, System: s.protocol(), Workers: workers})
-		next := space.Next
-		space.Next = func(s protocol.System) []search.Transition[protocol.System] {
-			s.Try(c.tried)
-			return next(s)
-		}
-		of, err := search.Run(space)
+		of, err := search.Run(c.space(s.protocol(), workers))
 		c.add(of)
 		if err != nil {
 			return c, fmt.Errorf("P of %s: %w", s.Name, err)
 		}
 	}
 	return c, nil
+}
+
+// space is P from s on, all of it, as ghost/protocol itself tells what comes next.
+func (c *Comparison) space(s protocol.System, workers int) search.Space[protocol.System] {
+	return search.Space[protocol.System]{
+		Init:    []protocol.System{s},
+		Key:     func(b []byte, s protocol.System) []byte { return s.Encode(b) },
+		Check:   func(s protocol.System) error { return judge.Check(ghost.Invariants, s) },
+		Workers: workers,
+		Next: func(s protocol.System) (out []search.Transition[protocol.System]) {
+			s.Try(c.tried)
+			for _, t := range s.Next() {
+				out = append(out, search.Transition[protocol.System]{Kind: t.Name, Label: t.Name, Next: t.System, Err: t.Err})
+			}
+			return out
+		},
+	}
 }
 
 func (c *Comparison) add(r search.Report) {

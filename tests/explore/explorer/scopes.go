@@ -161,4 +161,12 @@ var Deep = []Scope{
 			{shard(both, 1, 2)},
 		},
 	},
+	{
+		Name: "opposite-keys", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2), shard(both, 2, 3)},
+			{shard(both, 2, 1)},
+		},
+	},
 }
