@@ -210,7 +210,8 @@ type fakeMachine struct {
 	steps    uint64
 	inputs   []kv.Input
 	times    []kv.Time
-	deadline kv.Time // zero: none
+	deadline kv.Time   // zero: none
+	action   kv.Action // of a timer step
 	serving  bool
 	halt     map[uint64]error // by step
 }
@@ -225,6 +226,9 @@ func (m *fakeMachine) Step(now kv.Time, in kv.Input, out *kv.Effects) {
 	}
 	m.inputs, m.times = append(m.inputs, in), append(m.times, now)
 	out.Halt = m.halt[m.steps]
+	if in.Kind == kv.InputTimer {
+		out.Action = m.action
+	}
 	var reply marshal.Message
 	//nolint:gochecksumtype // the fake answers these only
 	switch msg := in.Packet.Msg.(type) {

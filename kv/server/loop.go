@@ -25,9 +25,12 @@ const (
 	warmLeast = 8
 	// maxBatchBytes is the soft size of a batch's outputs, in bytes.
 	maxBatchBytes = 8 << 20
-	// maxTimerSteps is the greatest number of timer steps in a batch, so that
-	// they do not starve receiving. Each may cut a chunk of a move.
-	maxTimerSteps = 4
+	// maxTimerSteps is the greatest number of timer steps in a batch, so that they do
+	// not starve receiving, and as many as there may be holds are soon ended: each costs
+	// what a request does. Of those that cut a chunk of a move, or send delegates again,
+	// there are at most maxMoveSteps.
+	maxTimerSteps = maxBatchSteps / 4
+	maxMoveSteps  = 4
 	// busyDatagrams is how many datagrams one receive brings where more may wait.
 	busyDatagrams = 8
 	// maxReceives is how often a turn receives at most: about as many datagrams as
@@ -184,12 +187,15 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		}
 		stepped = true
 	}
-	for range maxTimerSteps {
+	for timers, moves := 0, 0; timers < maxTimerSteps && moves < maxMoveSteps && !l.out.full(); timers++ {
 		if due, ok := l.machine.Deadline(); !ok || due > now {
 			break
 		}
 		if err := l.one(now, kv.Input{Kind: kv.InputTimer}, nil); err != nil {
 			return true, err
+		}
+		if a := l.effects.Action; a == kv.ActChunk || a == kv.ActRetransmit {
+			moves++
 		}
 		stepped = true
 	}

@@ -322,22 +322,26 @@ func TestTimeNeverDecreases(t *testing.T) {
 	}
 }
 
-// Timers that are always due get a few steps per turn, and datagrams are received
-// all the same.
+// Timers that are always due get a few steps per turn where they send delegates, more
+// where they end holds, and datagrams are received all the same.
 func TestTimersDoNotStarveReceiving(t *testing.T) {
-	b := newBench(t)
-	b.must()
-	b.machine.inputs = nil
-	b.machine.deadline = 1
-	b.clock = b.clock.Add(10)
-	b.socket.put(clientAddr, get(1))
-	b.must()
-	kinds := b.machine.kinds()
-	if len(kinds) != maxTimerSteps+1 || kinds[maxTimerSteps] != kv.InputPacket {
-		t.Fatalf("took %v, want %d timers and the packet", kinds, maxTimerSteps)
-	}
-	if b.socket.blocked != 0 {
-		t.Fatal("waited for datagrams though a timer was due")
+	for action, want := range map[kv.Action]int{
+		kv.ActChunk: maxMoveSteps, kv.ActRetransmit: maxMoveSteps, kv.ActExpire: maxTimerSteps, kv.ActSet: maxTimerSteps,
+	} {
+		b := newBench(t)
+		b.must()
+		b.machine.inputs = nil
+		b.machine.deadline, b.machine.action = 1, action
+		b.clock = b.clock.Add(10)
+		b.socket.put(clientAddr, get(1))
+		b.must()
+		kinds := b.machine.kinds()
+		if len(kinds) != want+1 || kinds[want] != kv.InputPacket {
+			t.Fatalf("action %d: took %v, want %d timers and the packet", action, kinds, want)
+		}
+		if b.socket.blocked != 0 {
+			t.Fatal("waited for datagrams though a timer was due")
+		}
 	}
 }
 

@@ -44,8 +44,18 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "timers-starve-receiving", file: "kv/server/loop.go",
-		before: "	for range maxTimerSteps {\n", after: "	for range 1 << 16 {\n",
+		before: "timers < maxTimerSteps && ", after: "timers < 1<<16 && ",
 		breaks: "timers leave time to receive",
+	},
+	{
+		name: "chunks-starve-receiving", file: "kv/server/loop.go",
+		before: " && moves < maxMoveSteps", after: "",
+		breaks: "chunks of moves leave time to receive", by: "./kv/server:TestTimersDoNotStarveReceiving",
+	},
+	{
+		name: "holds-end-as-chunks", file: "kv/server/loop.go",
+		before: "a == kv.ActChunk || a == kv.ActRetransmit {", after: "a != kv.ActNone {",
+		breaks: "holds that end do not keep moves and peers waiting", by: "./kv/server:TestTimersDoNotStarveReceiving",
 	},
 	{
 		name: "batch-unbounded", file: "kv/server/loop.go",
