@@ -137,7 +137,7 @@ func appendHeld(b []byte, r *Held) []byte {
 
 func (h *Host) appendRest(b []byte) []byte {
 	b = appendUint(b, uint64(h.turn), h.room)
-	return appendBool(appendBool(b, h.served > 0), h.timing)
+	return appendBool(appendBool(appendBool(b, h.served > 0), h.timing), h.yielding)
 }
 
 // appendDue appends of each time whether it has come.

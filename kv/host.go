@@ -36,9 +36,10 @@ type Host struct {
 	quietUntil, quietAgain Time
 	// chunkAt is when a move last cut one; timing says that how long that took is
 	// not known yet, yieldUntil that moves yield until then if clients are served;
-	// served counts client requests since.
+	// served counts client requests since, and yielding says that there were some before
+	// that chunk, since the one before it, and that it was of a move that yields.
 	chunkAt, yieldUntil Time
-	timing              bool
+	timing, yielding    bool
 	served              int
 }
 
@@ -181,6 +182,9 @@ func (h *Host) timer() {
 // but a packet can make the host act.
 func (h *Host) Deadline() (Time, bool) {
 	t := min(h.holdsDeadline(), h.peersDeadline(), h.movesDeadline(), h.sessionsDeadline(), h.cutsDeadline())
+	if h.timing && h.yielding { // what a chunk took is asked at once, not when the next packet comes
+		t = min(t, h.chunkAt+1)
+	}
 	return t, t != never
 }
 

@@ -133,16 +133,48 @@ func TestMoveYieldsWhileClientsAreServed(t *testing.T) {
 	var out Effects
 	h.Step(0, Input{Kind: InputTimer}, &out)
 	h.served = 1
-	if at, ok := h.Deadline(); !ok || at != yieldPause {
+	if at := h.moveDeadline(h.active[0]); at != yieldPause {
 		t.Fatalf("the next chunk is due at %d, want %d", at, yieldPause)
 	}
-	for _, c := range []struct{ took, pause Time }{{5 * Millisecond, 5 * yieldShare * Millisecond}, {Millisecond / 10, yieldPause}, {Second, yieldShare * maxYield}} {
+	for _, c := range []struct{ took, pause Time }{{5 * Millisecond, 5 * yieldShare * Millisecond}, {yieldPause / 10, yieldPause}, {Second, yieldShare * maxYield}} {
 		h.chunkAt, h.timing = h.now, true
 		now := h.now + c.took
 		h.Step(now, Input{Kind: InputRoom, Room: 1 << 40}, &out)
 		if at := h.moveDeadline(h.active[0]); at != now+c.pause {
 			t.Errorf("after a chunk that took %d the next is due %d later, want %d", c.took, at-now, c.pause)
 		}
+	}
+}
+
+// Clients who ask while a chunk is cut are served before the next one, though none of
+// them has been when the clock is read, and that is at once: what was cut is timed.
+// A move that nobody asked beside for a whole pause yields no more.
+func TestMoveYieldsToClientsWhoCameMeanwhile(t *testing.T) {
+	h := moving(t, 50)
+	h.active[0].Rate = 0
+	h.served = 1
+	var out Effects
+	timer := func(now Time) (chunks int) {
+		out.Reset()
+		h.Step(now, Input{Kind: InputTimer}, &out)
+		return len(out.Transfers)
+	}
+	if n := timer(0); n != 1 {
+		t.Fatalf("%d chunks, want the first", n)
+	}
+	if at, ok := h.Deadline(); !ok || at != 1 {
+		t.Errorf("the clock is to be read at %d, want at once", at)
+	}
+	const took = yieldPause
+	if n := timer(0) + timer(took); n != 0 {
+		t.Fatalf("%d chunks, before those who came were served", n)
+	}
+	next := took + yieldShare*took
+	if at, ok := h.Deadline(); !ok || at != next {
+		t.Fatalf("the next chunk is due at %d, want %d", at, next)
+	}
+	if n := timer(next) + timer(next); n != 2 {
+		t.Errorf("%d chunks after a pause in which nobody asked, want 2 at once", n)
 	}
 }
 

@@ -63,7 +63,7 @@ func (h *Host) moveDeadline(j *job) Time {
 	if j.wants > 0 && !h.mayFly(j.Recipient, l, j.wants) {
 		t = max(t, j.retryAt)
 	}
-	if j.Rate == 0 && h.served > 0 {
+	if h.yields(j) {
 		t = max(t, h.yieldUntil)
 	}
 	return t
@@ -147,7 +147,7 @@ func (h *Host) consent(p Packet, m *marshal.Consent) {
 // (the paper's NextShard, for [cursor, c)). All conditions are checked again.
 func (h *Host) chunk(j *job) {
 	limit := h.cfg.Limits.ChunkBytes
-	if j.Rate == 0 && h.served > 0 {
+	if h.yields(j) {
 		limit = min(limit, yieldChunkBytes)
 	}
 	r, entries, size := h.pieceAt(j, limit)
@@ -216,9 +216,14 @@ func (h *Host) advance(j *job, cursor delegation.Bound, seqno uint64, entries []
 	if j.Rate > 0 && j.Rate != marshal.RateUnlimited {
 		j.nextAt = max(j.nextAt, h.now-Second) + Time(float64(size)/float64(j.Rate)*float64(Second))
 	}
+	h.yielding = j.Rate == 0 && h.served > 0
 	h.chunkAt, h.timing, h.yieldUntil, h.served = h.now, true, h.now+yieldPause, 0
 	h.store.SetMove(*j.Move)
 }
+
+// yields reports whether a move leaves time to clients: some were served since the
+// chunk before the last. Those who came while the last was cut are still to be served.
+func (h *Host) yields(j *job) bool { return j.Rate == 0 && (h.served > 0 || h.yielding) }
 
 // timeChunk takes the time from a chunk to the next reading of the clock for what
 // the chunk cost this host, and lets clients have yieldShare times as much. The

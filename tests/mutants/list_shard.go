@@ -124,6 +124,11 @@ var shardMutants = []mutant{
 		breaks: "a move ends where its range does",
 	},
 	{
+		name: "yields-not-to-who-came-meanwhile", file: "kv/move.go",
+		before: "(h.served > 0 || h.yielding)", after: "h.served > 0",
+		breaks: "who asks while a chunk is cut is served before the next", by: "./kv",
+	},
+	{
 		name: "flight-unbounded", file: "kv/move.go",
 		before: "out == 0 || (out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)", after: "out >= 0",
 		breaks: "the bounds of what is in flight to a peer", by: "./kv",
