@@ -72,9 +72,9 @@ func (a *app) growthCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.sections, "sections", growthSections, "which parts to measure")
 	addClusterFlags(cmd, &f.plan, &f.memory, moveHosts)
-	flags.Uint64Var(&f.maxKeys, "max-keys", growthMaxKeys, "the greatest `N`umber of keys")
-	flags.IntVar(&f.maxBoundaries, "max-boundaries", growthMaxBoundaries, "the greatest `N`umber of boundaries")
-	flags.IntVar(&f.maxHosts, "max-hosts", growthMaxHosts, "the greatest `N`umber of simulated hosts")
+	flags.Uint64Var(&f.maxKeys, "max-keys", growthMaxKeys, "the greatest number `N` of keys")
+	flags.IntVar(&f.maxBoundaries, "max-boundaries", growthMaxBoundaries, "the greatest number `N` of boundaries")
+	flags.IntVar(&f.maxHosts, "max-hosts", growthMaxHosts, "the greatest number `N` of simulated hosts")
 	flags.DurationVar(&f.duration, "duration", growthDuration, "of one run")
 	f.add(flags, "each section")
 	return cmd

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -130,6 +131,14 @@ func verb(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, 
 func (a *app) connect(ctx context.Context) (*client.Client, error) {
 	if a.timeout <= 0 {
 		return nil, usagef("--timeout %v: it must be above zero", a.timeout)
+	}
+	if len(a.addr) == 0 {
+		return nil, usagef("--addr is empty: the HOST:PORT of one or more hosts")
+	}
+	for _, addr := range a.addr {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, usagef("--addr %q: it must be HOST:PORT", addr)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()

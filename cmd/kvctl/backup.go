@@ -60,6 +60,12 @@ func emptyDir(dir string) error {
 		return err
 	}
 	if len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, "000001.jsonl")); err == nil {
+			if _, err := os.Stat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("%s holds a backup that was interrupted (it has no %s) and cannot be continued: remove it, or name another directory",
+					dir, manifestName)
+			}
+		}
 		return fmt.Errorf("%s is not empty: a backup goes into a directory of its own", dir)
 	}
 	return nil
@@ -81,6 +87,9 @@ func (a *app) backup(ctx context.Context, c *client.Client, dir string) error {
 		}
 	}
 	b.done()
+	if ctx.Err() != nil {
+		a.warnf("the backup in %s is incomplete and cannot be continued: remove it, and begin anew", dir)
+	}
 	if err != nil {
 		return fmt.Errorf("the backup in %s is incomplete: %w", dir, err)
 	}

@@ -61,6 +61,18 @@ func TestBackupAndRestore(t *testing.T) {
 	from.fails(exitFailure, "not empty", "backup", "--to", dir)
 }
 
+// A directory that a backup left when it was interrupted is told from any other.
+func TestBackupIntoWhatIsThere(t *testing.T) {
+	s, dir, _ := backedUp(t)
+	s.fails(exitFailure, "is not empty", "backup", "--to", dir)
+	if err := os.Remove(filepath.Join(dir, manifestName)); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(exitFailure, "was interrupted", "backup", "--to", dir)
+	s.fails(exitFailure, "a backup that was interrupted", "restore", "--from", dir)
+	s.fails(exitFailure, "no such file", "restore", "--from", filepath.Join(dir, "nothing"))
+}
+
 func TestRestoreRefusesWhatIsNotEmpty(t *testing.T) {
 	from, dir, entries := backedUp(t)
 	from.ok("put", "tab\tkey", "newer")

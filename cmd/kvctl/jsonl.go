@@ -77,7 +77,12 @@ func parseJSONLine(line []byte) (it item, ok bool, err error) {
 		return item{}, false, fmt.Errorf("%w: it is not valid UTF-8; give such bytes in base64 as key64, value64", errLine)
 	}
 	var l lineJSON
-	if err := json.Unmarshal(line, &l); err != nil {
+	var kind *json.UnmarshalTypeError
+	if err := json.Unmarshal(line, &l); errors.As(err, &kind) && kind.Field != "" {
+		return item{}, false, fmt.Errorf("%w: %q is a JSON %s; keys and values are strings, a version is a number", errLine, kind.Field, kind.Value)
+	} else if err != nil && bytes.HasPrefix(line, []byte("\xef\xbb\xbf")) {
+		return item{}, false, fmt.Errorf("%w: it begins with a byte order mark: remove that", errLine)
+	} else if err != nil {
 		return item{}, false, fmt.Errorf("%w: %w", errLine, err)
 	}
 	if it.key, err = oneOf("key", l.Key, l.Key64); err != nil {

@@ -267,6 +267,9 @@ func TestUnavailableAndUnknown(t *testing.T) {
 	if ls := s.fails(exitUnavailable, "host 2", "shard", "ls", "--timeout", "200ms"); !strings.Contains(ls.out, "unknown") {
 		t.Errorf("shard ls does not show what is known:\n%s", ls.out)
 	}
+	for _, addr := range []string{"nonsense", ""} {
+		(&shell{t: t, addr: addr}).fails(exitUsage, "HOST:PORT", "get", "k")
+	}
 	c.Kill(1)
 	c.Kill(3)
 	s.fails(exitUnavailable, "--addr", "get", "k", "--timeout", "100ms")

@@ -212,7 +212,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 func largeValue(bytes int64) string {
-	return fmt.Sprintf("%s, a value has at most %s", humanize.IBytes(uint64(bytes)), humanize.IBytes(marshal.MaxValueBytes))
+	return fmt.Sprintf("%s bytes, a value has at most %s", humanize.Comma(bytes), humanize.Comma(marshal.MaxValueBytes))
 }
 
 func (a *app) load(ctx context.Context, c *client.Client, src *source, o loadOptions) error {

@@ -76,6 +76,9 @@ func TestLoadDirectory(t *testing.T) {
 	if loaded.Keys != 4 || len(loaded.Skipped) != 2 || filepath.Base(loaded.Skipped[0].Name) != "link" || filepath.Base(loaded.Skipped[1].Name) != "too large" {
 		t.Errorf("load: %+v", loaded)
 	}
+	if reason := "4,194,305 bytes, a value has at most 4,194,304"; loaded.Skipped[1].Reason != reason {
+		t.Errorf("a value of one byte too many is skipped for %q, want %q", loaded.Skipped[1].Reason, reason)
+	}
 	expect(t, "keys are paths", s.ok("scan", "--keys-only"), "a\nlarge\nsub/c\nsub/deep/b\n")
 	expect(t, "the greatest value", s.ok("get", "large"), string(large))
 	out := s.ok("load", dir, "--skip-large", "--prefix", "p/", "--parallel", "1")
@@ -107,6 +110,7 @@ func TestLoadLines(t *testing.T) {
 	}
 	for line, says := range map[string]string{
 		`{"key":"k"}`: "neither", `{"value":"k"}`: "neither", `{"key":"k","key64":"aw==","value":""}`: "both", `nonsense`: "invalid character",
+		`{"key":"k","value":5}`: `"value" is a JSON number`, "\xef\xbb\xbf{\"key\":\"k\",\"value\":\"\"}": "byte order mark",
 		`{"key64":"!","value":""}`: "base64", "{\"key\":\"k\",\"value\":\"\xff\"}": "UTF-8",
 	} {
 		s.with([]byte("{\"key\":\"before\",\"value\":\"\"}\n"+line)).fails(exitFailure, "stdin:2", "load", "-")

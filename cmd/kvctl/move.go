@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,6 +120,11 @@ func (a *app) moveShowCommand() *cobra.Command {
 				return err
 			}
 			j := a.moveOf(m)
+			waits, err := waitsFor(ctx, c, m)
+			if err != nil {
+				return err
+			}
+			j.Reason = cmp.Or(j.Reason, waits)
 			if left := leftOf(m); !m.Phase.Ended() && !left.Empty() {
 				keys, bytes, err := c.Count(ctx, left)
 				if err != nil {

@@ -66,7 +66,8 @@ A value stands in "value" if it is valid UTF-8, else in "value64", in base64.
   MOVE             {"id", "from", "until", "source", "recipient", "phase", "reason", "moved": {"from", "until"},
                    "left": {"from", "until"}, "keys", "bytes", "chunks", "unacked", "rate", "seconds"}
                    "moved" or "left" is null where it is empty; "rate" is bytes per second, 0: yields to
-                   clients, -1: unlimited; show adds "keys_left", "bytes_left", "eta_seconds"; of a move
+                   clients, -1: unlimited; show adds "keys_left", "bytes_left", "eta_seconds", and
+                   a "reason" while the move waits for a host that does not answer; of a move
                    that its host has forgotten, "phase" is "forgotten", and besides it only "id" and "source"
                    mean anything
   host ls          {"hosts": [{"id", "address", "reachable", "error", "incarnation", "ranges", "keys", "bytes",

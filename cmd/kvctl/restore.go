@@ -69,6 +69,9 @@ func (a *app) restore(ctx context.Context, c *client.Client, dir string, m *mani
 	w := newWriter(ctx, c, parallel)
 	err := w.finish(a.eachFile("restore", dir, m, w.put))
 	result := w.result(time.Since(start))
+	if ctx.Err() != nil {
+		a.warnf("the cluster holds a part of the backup, %s of it: the same command with --force completes it", plural(int(result.Keys), "key"))
+	}
 	if err != nil {
 		return fmt.Errorf("the restore stopped after %s, the cluster holds a part of the backup: %w", plural(int(result.Keys), "key"), err)
 	}

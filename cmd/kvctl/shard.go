@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,6 +103,9 @@ func (a *app) printShards(shards []client.Shard, moves []client.Move, noSizes bo
 		say(a.errOut, "%s", plural(len(shards), "range"))
 		if !noSizes {
 			say(a.errOut, ", %s keys, %s", humanize.Comma(int64(keys)), humanize.Bytes(bytes))
+			if slices.ContainsFunc(shards, func(s client.Shard) bool { return s.Owner == 0 }) {
+				say(a.errOut, " beside what is in flight or unknown")
+			}
 		}
 		say(a.errOut, "\n")
 		return nil

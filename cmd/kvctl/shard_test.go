@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -112,6 +113,38 @@ func TestMoveVerbs(t *testing.T) {
 	}
 	s.ok("shard", "move", "--to", "2", "--rate", "unlimited")
 	s.ok("audit")
+}
+
+// A cue passes on what is written, and calls seen when words have been.
+type cue struct {
+	bytes.Buffer
+	words string
+	seen  func()
+}
+
+func (c *cue) Write(p []byte) (int, error) {
+	n, err := c.Buffer.Write(p)
+	if strings.Contains(c.String(), c.words) {
+		c.seen()
+	}
+	return n, err
+}
+
+// A move whose recipient is down says so, to who waits for it and to who looks.
+func TestMoveThatWaitsForAHost(t *testing.T) {
+	s, c := newShell(t, 3)
+	s.fillKeys(10, 10)
+	c.Kill(3)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	errOut := &cue{words: "move 1-1 waits: host 3 does not answer", seen: interrupt}
+	// It ends by the interruption: without those words never.
+	if code := run(ctx, []string{"--addr", s.addr, "--timeout", "6s", "shard", "move", "--to", "3"}, nil, io.Discard, errOut); code != exitFailure {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	if show := s.ok("move", "show", "1-1", "-o", "json", "--timeout", "6s"); !strings.Contains(show, `"reason":"waits for host 3, which does not answer"`) {
+		t.Errorf("move show: %s", show)
+	}
 }
 
 // A move of more pieces than a host remembers moves has ended, and what it moved is there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func (a *app) shardMoveCommand() *cobra.Command {
 	var rate string
 	var async bool
 	cmd := &cobra.Command{
-		Use:   "move --from KEY --until KEY --to ID",
+		Use:   "move --to ID [--from KEY] [--until KEY]",
 		Short: "Move a range of keys to a host, while it is in use",
 		Long: "Move a range of keys to a host, while clients read and write it. Parts that other hosts\n" +
 			"own are moves of their own; parts that the host has already stay.\n\n" +
@@ -58,7 +59,7 @@ func (a *app) shardMoveCommand() *cobra.Command {
 }
 
 const rateHelp = "the greatest speed in bytes per second (`RATE`: 5000000, 5MB, 5MiB), \"yield\" to give way to clients, " +
-	"or \"unlimited\" for full speed whatever clients feel"
+	"or \"unlimited\" for full speed whatever clients feel; the first chunk goes at once"
 
 // parseRate reads a rate: bytes per second, "yield" (0) or "unlimited".
 func parseRate(s string) (uint64, error) {
@@ -161,12 +162,72 @@ func (a *app) waitMoves(ctx context.Context, c *client.Client, ids []client.Move
 			return nil
 		})
 	}
-	err := waits.Wait()
+	var silence sync.WaitGroup
+	silence.Go(func() { a.watchSilence(waitCtx, c, ids, watch) })
+	err := waits.Wait() // ends waitCtx
+	silence.Wait()
 	watch.bar.done()
 	if err == nil {
 		return watch.moves, nil
 	}
 	return nil, detached(ctx, ids, err)
+}
+
+// silenceInterval is between two looks at whether the hosts of moves that are waited
+// for answer.
+const silenceInterval = 2 * time.Second
+
+// watchSilence says once of each host that does not answer that a move waits for it.
+func (a *app) watchSilence(ctx context.Context, c *client.Client, ids []client.MoveID, watch *moveWatch) {
+	told := map[client.HostID]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(silenceInterval):
+		}
+		silent, err := silentHosts(ctx, c)
+		if err != nil {
+			continue
+		}
+		maps.DeleteFunc(told, func(id client.HostID, _ bool) bool { return !slices.Contains(silent, id) })
+		for i, id := range ids {
+			m := watch.seen(i)
+			for _, host := range []client.HostID{id.Host, m.To} {
+				if m.Ended() || told[host] || !slices.Contains(silent, host) {
+					continue
+				}
+				told[host] = true
+				a.warnf("move %v waits: host %d does not answer; the move goes on when it does (Ctrl-C ends only the wait, \"kvctl move cancel %v\" the move)",
+					id, host, id)
+			}
+		}
+	}
+}
+
+// silentHosts returns the hosts that do not answer, by id.
+func silentHosts(ctx context.Context, c *client.Client) ([]client.HostID, error) {
+	hosts, err := c.Hosts(ctx)
+	var silent []client.HostID
+	for _, h := range hosts {
+		if h.Err != nil {
+			silent = append(silent, h.ID)
+		}
+	}
+	return silent, errors.Join(err, ctx.Err())
+}
+
+// waitsFor says which host an unfinished move waits for because it does not answer,
+// "" for none.
+func waitsFor(ctx context.Context, c *client.Client, m client.Move) (string, error) {
+	if m.Ended() || m.Phase == marshal.MovePaused {
+		return "", nil
+	}
+	silent, err := silentHosts(ctx, c)
+	if err != nil || !slices.Contains(silent, m.To) {
+		return "", err
+	}
+	return fmt.Sprintf("waits for host %d, which does not answer", m.To), nil
 }
 
 // detached says that the moves go on though nobody waits for them.
@@ -214,6 +275,13 @@ func (w *moveWatch) update(i int, m client.Move) {
 	left := max(w.total.keys, keys) - keys
 	w.bar.describef("%s%v, %s keys done, %s left", count, phase, humanize.Comma(int64(keys)), humanize.Comma(int64(left)))
 	w.bar.set(int64(min(bytes, w.total.bytes)))
+}
+
+// seen is what the move looked like last.
+func (w *moveWatch) seen(i int) client.Move {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moves[i]
 }
 
 type movedJSON struct {

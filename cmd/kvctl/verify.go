@@ -70,6 +70,9 @@ func distinct(dirs []string) error {
 		if err != nil {
 			return usageError{err}
 		}
+		if !info.IsDir() {
+			return usagef("%s is no directory: give the directories that kvd --journal wrote into", dir)
+		}
 		for i, other := range seen {
 			if os.SameFile(info, other) {
 				return usagef("%s and %s are one directory: give each once", dirs[i], dir)

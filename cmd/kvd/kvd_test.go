@@ -257,6 +257,7 @@ func TestRefusals(t *testing.T) {
 		"root not in it":     {[]string{"--id", "1", "--root", "7", "--cluster", list, "--memory"}, 2, []string{"--root 7", list}},
 		"no place":           {[]string{"--id", "1", "--cluster", list}, 2, []string{"--data", "--memory"}},
 		"two places":         {[]string{"--id", "1", "--cluster", list, "--data", dir, "--memory"}, 2, []string{"exclude"}},
+		"a file":             {[]string{"--id", "1", "--cluster", list, "--data", os.Args[0]}, 2, []string{"--data", "is a file"}},
 		"twice the same id":  {[]string{"--id", "1", "--cluster", "1=127.0.0.1:1,1=127.0.0.1:2", "--memory"}, 2, []string{"twice"}},
 		"twice the address":  {[]string{"--id", "1", "--cluster", "1=127.0.0.1:1,2=localhost:1", "--memory"}, 2, []string{"hosts 1 and 2", "127.0.0.1:1"}},
 		"a name":             {[]string{"--id", "1", "--cluster", "1=example.org:1", "--memory"}, 2, []string{"example.org:1", "IP"}},

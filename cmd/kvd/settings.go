@@ -81,6 +81,8 @@ func (f *flags) settings() (*settings, error) {
 		return nil, errors.New("--memory and --data exclude each other: a host keeps everything in one place")
 	case !f.memory && f.data == "":
 		return nil, errors.New("give --data DIR to keep everything on disk, or --memory for a host that loses it on exit")
+	case f.data != "" && isFile(f.data):
+		return nil, fmt.Errorf("--data %s is a file: give the directory to keep everything in", f.data)
 	case f.limits.reserve < server.MinReserveBytes:
 		return nil, fmt.Errorf("--reserve %v is too small: a fast writer would be past it before the host looks at its room again; "+
 			"give at least %d bytes", &f.limits.reserve, server.MinReserveBytes)
@@ -96,6 +98,11 @@ func (f *flags) settings() (*settings, error) {
 		return nil, fmt.Errorf("--pprof %s: profiles are served on loopback only", f.pprof)
 	}
 	return s, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 // config returns the machine's configuration.

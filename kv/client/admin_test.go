@@ -96,6 +96,35 @@ func TestMoveShard(t *testing.T) {
 	}
 }
 
+// Dial refuses what cannot be, a context that is over and a timeout of nothing, also
+// where a host would answer.
+func TestDialRefuses(t *testing.T) {
+	addrs := cluster.Start(t, 1).Addrs()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	for _, test := range []struct {
+		ctx  context.Context
+		opts []client.Option
+		want error
+	}{
+		{canceled, nil, context.Canceled},
+		{late, nil, context.DeadlineExceeded},
+		{late, nil, client.ErrUnavailable},
+		{t.Context(), []client.Option{client.WithTimeout(0)}, client.ErrConfig},
+		{t.Context(), []client.Option{client.WithTimeout(-time.Second)}, client.ErrConfig},
+	} {
+		c, err := client.Dial(test.ctx, addrs, test.opts...)
+		if !errors.Is(err, test.want) {
+			t.Errorf("Dial: %v, want %v", err, test.want)
+		}
+		if err == nil {
+			_ = c.Close()
+		}
+	}
+}
+
 func TestMoveErrors(t *testing.T) {
 	c := dial(t, cluster.Start(t, 2))
 	ctx := t.Context()

@@ -20,7 +20,8 @@ func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) 
 // Dial connects to a cluster. One address of a living host is enough; with
 // several, the first that answers counts. An address is host:port, a name or an
 // IP. It fails with [ErrUnavailable] where no host answers before the deadline,
-// and with [ErrConfig] for addresses that cannot be used.
+// with [ErrConfig] for addresses and options that cannot be used, and with the
+// context's error where that is over.
 func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) {
 	o := options{timeout: DefaultTimeout, logger: slog.New(slog.DiscardHandler)}
 	for _, set := range opts {
@@ -31,8 +32,15 @@ func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) 
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	if len(addrs) == 0 {
+	switch {
+	case len(addrs) == 0:
 		return nil, fmt.Errorf("%w: no address to dial", ErrConfig)
+	case o.timeout <= 0:
+		return nil, fmt.Errorf("%w: a timeout of %v: it must be above zero", ErrConfig, o.timeout)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, fmt.Errorf("dial %v: %w", addrs, ctx.Err())
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("dial %v: %w: %w", addrs, ErrUnavailable, ctx.Err())
 	}
 	var seeds []netip.AddrPort
 	for _, a := range addrs {

@@ -23,7 +23,7 @@
 // The client keeps a map of who owns what, as far as it knows. A host that does
 // not own a key answers with a redirect that names the owner and its whole
 // range; the client notes it and asks there at once. Sessions, numbers, the
-// floor and the window are those of DESIGN, section 9 (ARCHITECTURE.md): only a
+// floor and the window are explained in ARCHITECTURE.md (the life of a put): only a
 // recorded answer closes a number, a refusal repeats the same number at the same
 // host, and only after a redirect is a write tried elsewhere, in that host's own
 // session, under the same operation id. So no write is executed twice.

@@ -86,6 +86,7 @@ func (e *RefusedError) Is(target error) bool { return target == ErrMoveRefused }
 // the network, gave. It is found with errors.As beside [ErrUnavailable] and
 // [ErrUnknownOutcome].
 type NoAnswerError struct {
+	// Host is 0 where the client was still looking for any host.
 	Host HostID
 	// Refused says that the host did answer, with Reason.
 	Refused bool
@@ -101,9 +102,11 @@ func (e *NoAnswerError) Error() string {
 	case e.Refused:
 		return fmt.Sprintf("host %d: %v", e.Host, e.Reason)
 	case e.Overloaded:
-		return fmt.Sprintf("host %d does not answer: it is overloaded", e.Host)
+		return fmt.Sprintf("no answer from host %d: it is overloaded", e.Host)
+	case e.Host == 0:
+		return "no answer from any address"
 	}
-	return fmt.Sprintf("host %d does not answer", e.Host)
+	return fmt.Sprintf("no answer from host %d", e.Host)
 }
 
 // Is makes a NoAnswerError match [ErrOverloaded] where the host was.

@@ -26,7 +26,8 @@ func (c *Client) Get(ctx context.Context, key []byte) (Entry, error) {
 // Put writes value under key and returns the new version. With conditions, it
 // writes only where all of them hold, and fails with [ErrConditionFailed]
 // otherwise. The empty value is a value. Other errors: [ErrEmptyKey],
-// [ErrTooLarge], [ErrUnavailable], [ErrUnknownOutcome].
+// [ErrTooLarge], [ErrFull], [ErrUnavailable], [ErrUnknownOutcome] (beside either
+// [ErrOverloaded] where the host was), [ErrClosed], and the context's.
 func (c *Client) Put(ctx context.Context, key, value []byte, conds ...Condition) (version uint64, err error) {
 	if err := checkPut(key, value); err != nil {
 		return 0, err

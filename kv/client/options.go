@@ -23,7 +23,8 @@ type options struct {
 }
 
 // WithTimeout bounds calls whose context has no deadline, instead of
-// [DefaultTimeout]; Dial among them. A scan is bounded page by page.
+// [DefaultTimeout]; Dial among them, which refuses a timeout of 0 or less
+// ([ErrConfig]). A scan is bounded page by page.
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // WithLogger gives the client a logger; without one it logs nothing. It logs

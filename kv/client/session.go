@@ -55,7 +55,7 @@ type opening struct {
 	due    time.Duration
 }
 
-// A session is the client at one host (DESIGN, section 9).
+// A session is the client at one host.
 type session struct {
 	id          marshal.SessionID
 	host        *host

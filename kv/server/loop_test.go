@@ -16,7 +16,7 @@ import (
 	"ironkv/udp"
 )
 
-// DESIGN, section 6: outputs of every kind leave in batch order, after all
+// Outputs of every kind leave in batch order, after all
 // batches up to their own are synced, also where their own wrote nothing.
 func TestOutputsLeaveInBatchOrderAfterTheSync(t *testing.T) {
 	b := newBench(t)

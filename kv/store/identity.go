@@ -71,7 +71,8 @@ func checkIdentity(fs vfs.FS, dir string, want DirIdentity) (bool, error) {
 	case t.sum() != t.CRC32C:
 		return false, corrupt(path, fmt.Errorf("its checksum is %d instead of %d", t.sum(), t.CRC32C))
 	case have != want:
-		return false, fmt.Errorf("%w: %s belongs to %v, but this is %v: give the host its own directory",
+		return false, fmt.Errorf("%w: %s belongs to %v, but this is %v: to go on with what it holds, give the id, cluster and root that it was made with; "+
+			"a new host needs a directory of its own",
 			ErrWrongDirectory, dir, have, want)
 	}
 	return true, nil
