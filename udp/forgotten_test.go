@@ -34,3 +34,36 @@ func TestAForgottenStrangerGetsNothing(t *testing.T) {
 		t.Errorf("%d bytes went to an address of which nothing is known but that others were forgotten", out)
 	}
 }
+
+// TestAClientThatMadeRoomIsAClientAgain: however many clients came meanwhile, up to a bound, who has
+// proven himself gets answers of any length when he comes back; who was told to be a Stranger does not.
+func TestAClientThatMadeRoomIsAClientAgain(t *testing.T) {
+	const most = 10
+	answered := func(others int, between func(n *Transport)) int {
+		n := NewTransport(Config{MaxClients: most})
+		for i := range 1 + others {
+			n.Classify(spoof(i), Client)
+		}
+		between(n)
+		d := appendMessage(appendHeader(nil, 1), []byte("request"))
+		sealDatagram(d)
+		n.Receive(0, spoof(0), d, func(src netip.AddrPort, _ []byte) { _ = n.Send(0, src, make([]byte, 1000), Once) })
+		if n.lists[Client].length > most {
+			t.Errorf("%d clients, the bound is %d", n.lists[Client].length, most)
+		}
+		out := 0
+		n.Flush(0, func(_ netip.AddrPort, d []byte) { out += len(d) })
+		return out
+	}
+	for _, others := range []int{0, most, 2*most - 1} {
+		if answered(others, func(*Transport) {}) == 0 {
+			t.Errorf("after %d others a client is not answered", others)
+		}
+	}
+	if answered(most, func(n *Transport) { n.Forget(spoof(0)) }) > 0 {
+		t.Error("who was forgotten on purpose is a client again")
+	}
+	if answered(100*most, func(*Transport) {}) > 0 {
+		t.Error("all that there ever were are remembered")
+	}
+}

@@ -98,7 +98,33 @@ func (t *Transport) obtain(addr netip.AddrPort, spokeFirst bool) *peer {
 	t.peers[addr] = p
 	t.lists[Stranger].push(p)
 	t.latest = p
+	if t.remembered.take(addr) {
+		t.classify(p, Client)
+	}
 	return p
+}
+
+// remembered are the Clients that made room for others. They have proven themselves once, and are
+// Clients again when they come back. As many are remembered as were added last, up to a limit at
+// the least and twice that at most.
+type remembered struct {
+	now, before map[netip.AddrPort]struct{}
+}
+
+func (r *remembered) add(addr netip.AddrPort, limit int) {
+	if r.now == nil || len(r.now) >= limit {
+		r.now, r.before = map[netip.AddrPort]struct{}{}, r.now
+	}
+	r.now[addr] = struct{}{}
+}
+
+// take forgets an address, and reports whether it was remembered.
+func (r *remembered) take(addr netip.AddrPort) bool {
+	_, now := r.now[addr]
+	_, before := r.before[addr]
+	delete(r.now, addr)
+	delete(r.before, addr)
+	return now || before
 }
 
 func (t *Transport) newPeer() *peer {
@@ -116,7 +142,9 @@ func (t *Transport) classify(p *peer, c Class) {
 	}
 	if c == Client && t.lists[Client].length >= t.cfg.MaxClients {
 		t.stats.Drops[DropAddress]++
-		t.drop(t.lists[Client].last)
+		last := t.lists[Client].last
+		t.remembered.add(last.addr, t.cfg.MaxClients)
+		t.drop(last)
 	}
 	// What is unfinished was admitted to another budget; it is repeated, and admitted to the new one.
 	t.dropAssemblies(p)

@@ -20,6 +20,7 @@ type Transport struct {
 	rooms  [classes]room
 	// holders are the Clients by what they have unfinished, queuers all but Peers by what is queued for them.
 	holders, queuers ranking
+	remembered       remembered
 	// forgot says that a Stranger that spoke first was forgotten: whoever is unknown may be that one.
 	forgot bool
 	// idFloor is the least id of a new peer's first transmission: above all ids of forgotten ones.
@@ -68,7 +69,8 @@ func NewTransport(cfg Config) *Transport {
 }
 
 // Classify says what an address is. Stranger forgets it (see Forget). Where as many addresses are
-// Clients as may be, the one unused for longest is forgotten. Unfinished messages from an address
+// Clients as may be, the one unused for longest makes room; it is a Client again when it is next
+// heard of, unless MaxClients others have made room since. Unfinished messages from an address
 // whose class changes are dropped; its sender repeats them.
 func (t *Transport) Classify(addr netip.AddrPort, c Class) {
 	if c == Stranger {
@@ -94,6 +96,7 @@ func (t *Transport) SetDatagram(addr netip.AddrPort, bytes int) {
 // Forget drops all that is known of an address, and all that is queued for it but not yet taken by
 // Flush. It is then a Stranger.
 func (t *Transport) Forget(addr netip.AddrPort) {
+	t.remembered.take(unmap(addr))
 	if p := t.find(unmap(addr)); p != nil {
 		t.drop(p)
 	}

@@ -198,6 +198,11 @@ var udpMutants = []mutant{
 		breaks: "who begins more messages than he may is shut out", by: "./udp:TestWhatIsWorthNothing",
 	},
 	{
+		name: "clients-that-made-room-are-strangers", file: "udp/peer.go",
+		before: "	if t.remembered.take(addr) {\n", after: "	if t.remembered.take(addr) && false {\n",
+		breaks: "who has proven himself is answered also when many came meanwhile", by: "./udp:TestAClientThatMadeRoomIsAClientAgain",
+	},
+	{
 		name: "greedy-hold-the-pool", file: "udp/reassembly.go",
 		before: "			if greediest == nil {\n", after: "			if true {\n",
 		breaks: "who has most unfinished gives way to who has less", by: "./udp:TestWhoHasMostUnfinishedMakesRoom",
