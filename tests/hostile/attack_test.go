@@ -95,11 +95,15 @@ func (a *attacker) message(messages ...marshal.Message) {
 func (a *attacker) envelope(messages ...marshal.Message) []byte {
 	var frames []byte
 	for _, m := range messages {
-		b := marshal.Append(nil, m)
-		frames = append(frames, frameMessage)
-		frames = append(binary.AppendUvarint(frames, uint64(len(b))), b...)
+		frames = append(frames, message(m)...)
 	}
 	return sealed(a.rng.Uint64(), frames)
+}
+
+// message makes the frame of a message.
+func message(m marshal.Message) []byte {
+	b := marshal.Append(nil, m)
+	return append(binary.AppendUvarint([]byte{frameMessage}, uint64(len(b))), b...)
 }
 
 // An attack is what an attacker can do, one datagram or few at a time.
