@@ -57,7 +57,7 @@ func (a *app) growthCommand() *cobra.Command {
 			"  keys        1,000 to --max-keys: gets, sets, scans of 1,000, resident memory per entry\n" +
 			"  clients     1 to 4,096 goroutines: gets and sets\n" +
 			"  values      0 bytes to 4 MiB: gets and sets\n" +
-			"  moves       shards of 1,000 to --max-keys entries, under load: how long, the longest stall, memory\n" +
+			"  moves       shards of 1,000 to --max-keys entries, under load: how long, p99, the longest stall, memory\n" +
 			"  boundaries  10 to --max-boundaries of a delegation map: lookup and assign, in this process\n" +
 			"  hosts       1 to --max-hosts, simulated: messages per get, put and move",
 		Args: cobra.NoArgs,
@@ -279,7 +279,7 @@ func (a *app) growValues(ctx context.Context, f *growthFlags) (*growthSeries, er
 
 func (a *app) growMoves(ctx context.Context, f *growthFlags) (*growthSeries, error) {
 	s := &growthSeries{Section: "moves", Size: "entries", Columns: []string{
-		"seconds", "entries/s", "throughput, share of before", "longest before ms", "longest during ms", "resident, share of before",
+		"seconds", "entries/s", "throughput, share of before", "p99 before ms", "p99 during ms", "longest during ms", "resident, share of before",
 	}}
 	for _, n := range powers(1000, f.maxKeys) {
 		flags := &moveFlags{plan: f.plan, clients: defaultClients, ratio: defaultRatio, distribution: uniform, rate: "yield", moves: 1, around: f.duration}
@@ -290,7 +290,7 @@ func (a *app) growMoves(ctx context.Context, f *growthFlags) (*growthSeries, err
 		a.add(s, n, map[string]float64{
 			"seconds": r.seconds().Median, "entries/s": r.entriesPerSecond(),
 			"throughput, share of before": r.share(r.During),
-			"longest before ms":           r.Before.Max / 1000, "longest during ms": r.During.Max / 1000,
+			"p99 before ms":               r.Before.P99 / 1000, "p99 during ms": r.During.P99 / 1000, "longest during ms": r.During.Max / 1000,
 			"resident, share of before": r.grew(),
 		})
 	}

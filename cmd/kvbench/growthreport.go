@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -39,7 +40,7 @@ func shortNumber(v float64) string {
 		return "-"
 	case v >= 1000:
 		return humanize.Comma(int64(v))
-	case v >= 100:
+	case v >= 100, v == math.Trunc(v):
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
