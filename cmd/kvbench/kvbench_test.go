@@ -110,7 +110,10 @@ func TestCompare(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "memory-get-10-1000-uniform.svg")); err != nil {
 		t.Error(err)
 	}
-	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "--systems", "ironkv,rueidis", "--io-threads", "2", "-o", "json"}, quick...)...)
+	code, out, errOut = kvbench(t, append([]string{"compare", "--sections", "scan", "--systems", "ironkv,rueidis", "--io-threads", "2", "--goals", "-o", "json"}, quick...)...)
+	if !strings.Contains(errOut, "goal") {
+		t.Errorf("--goals with JSON says nothing of goals: %s", errOut)
+	}
 	var report compareReport
 	if err := json.Unmarshal([]byte(out), &report); code != exitOK || err != nil || len(report.Cases) != 2 || len(report.Cases[0].Runs[sysRueidis]) != 2 || len(report.Cases[0].Runs) != 2 {
 		t.Errorf("exit code %d, %v\n%s\n%s", code, err, out, errOut)

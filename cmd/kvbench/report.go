@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -60,7 +61,7 @@ type output struct {
 func (o *output) add(flags *pflag.FlagSet, drawn string) {
 	flags.StringVar(&o.format, "format", "text", "print tables as text or markdown")
 	flags.StringVar(&o.plotDir, "plot", "", "draw "+drawn+" into `DIR`, as SVG")
-	flags.BoolVar(&o.goals, "goals", false, "print behind the tables which of the project's goals are reached, as far as they were measured")
+	flags.BoolVar(&o.goals, "goals", false, "print behind the tables (with JSON to stderr) which of the project's goals are reached, as far as they were measured")
 }
 
 func (o *output) check() error {
@@ -80,13 +81,15 @@ func (a *app) publish(r report, o output) error {
 			return err
 		}
 	}
-	if a.json {
-		return a.printJSON(r)
-	}
-	text := r.text(o.format == "markdown")
+	goals := ""
 	if o.goals {
-		text += "\n" + goalsText(r.goals(), o.format == "markdown")
+		goals = "\n" + goalsText(r.goals(), o.format == "markdown")
 	}
+	if a.json {
+		_, err := io.WriteString(a.errOut, goals)
+		return errors.Join(err, a.printJSON(r))
+	}
+	text := r.text(o.format == "markdown") + goals
 	_, err := io.WriteString(a.out, text)
 	return err
 }

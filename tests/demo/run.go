@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"ironkv/delegation"
 	"ironkv/kv/client"
@@ -78,7 +79,7 @@ func (d *run) load() error {
 	if err != nil {
 		return err
 	}
-	bar := progressbar.DefaultBytes(total, "loading "+d.dir)
+	bar := newBar(total, "loading "+d.dir, progressbar.OptionShowBytes(true))
 	b, pending := d.client.Batch(), 0
 	flush := func() error {
 		for _, r := range b.Do(d.ctx) {
@@ -179,8 +180,7 @@ func (d *run) move(r delegation.Range, to client.HostID) error {
 }
 
 func (d *run) waitFor(id client.MoveID) error {
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("moving"),
-		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
+	bar := newBar(-1, "moving", progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
 	m, err := d.client.WaitMove(d.ctx, id, func(m client.Move) {
 		bar.Describe(fmt.Sprintf("move %v of %v to host %d: %v, %d keys", m.ID, m.Range, m.To, m.Phase, m.Keys))
 		_ = bar.Set64(int64(m.Bytes))
@@ -273,9 +273,22 @@ func (d *run) audit() error {
 	return nil
 }
 
+// barInterval is the shortest time between two drawings of a bar.
+const barInterval = 65 * time.Millisecond
+
+// newBar shows progress on stderr, where that is a terminal.
+func newBar(total int64, description string, opts ...progressbar.Option) *progressbar.ProgressBar {
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	if terminal && total > 0 {
+		opts = append(opts, progressbar.OptionFullWidth(), progressbar.OptionOnCompletion(func() { fmt.Fprint(os.Stderr, "\n") }))
+	}
+	return progressbar.NewOptions64(total, append(opts, progressbar.OptionSetVisibility(terminal), progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetDescription(description), progressbar.OptionThrottle(barInterval))...)
+}
+
 // compare reads every file back.
 func (d *run) compare() error {
-	bar := progressbar.Default(int64(len(d.files)), "reading every file back")
+	bar := newBar(int64(len(d.files)), "reading every file back", progressbar.OptionShowCount())
 	const batch = 64
 	b := d.client.Batch()
 	for i := 0; i < len(d.files); i += batch {
