@@ -170,7 +170,9 @@ func AbstractMessage(m marshal.Message) (protocol.Message, bool) {
 			Header: header(m.RequestHeader), Covered: m.Covered, Keys: m.Keys, Entries: abstractEntries(m.Entries),
 		}, true
 	case *marshal.OrderReply:
-		return protocol.OrderReply{Header: header(m.RequestHeader), Reason: m.Reason, Move: m.Move.Number}, true
+		return protocol.OrderReply{
+			Header: header(m.RequestHeader), Reason: m.Reason, Move: m.Move.Number, Range: m.Range, Owner: m.Owner,
+		}, true
 	}
 	return nil, false
 }

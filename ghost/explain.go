@@ -35,6 +35,7 @@ func (e *explanation) run(held []*kv.Held) error {
 	}
 	for _, part := range []func() error{
 		e.closeSessions,
+		func() error { return e.refusals(held) },
 		func() error { return e.receive(held) },
 		e.spontaneous,
 		e.changeMoves,
@@ -94,6 +95,40 @@ func (e *explanation) closeSessions() error {
 		}
 	}
 	return nil
+}
+
+// refusals sees that each refusal is true, of the request that was received, or held.
+func (e *explanation) refusals(held []*kv.Held) error {
+	for _, p := range e.out.Packets {
+		m, ok := p.Msg.(*marshal.Refusal)
+		if !ok {
+			continue
+		}
+		limits := e.host.Config().Limits
+		r := protocol.Refusal{
+			Packet: e.refused(m, held), Header: header(m.RequestHeader), Reason: m.Reason,
+			Window: uint64(limits.Window), Room: e.room, Reserve: limits.ReserveBytes,
+		}
+		if _, err := r.Take(e.before()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refused is P's view of the request that m refuses.
+func (e *explanation) refused(m *marshal.Refusal, held []*kv.Held) protocol.Packet {
+	if e.in.Kind == kv.InputPacket {
+		q, _ := AbstractPacket(e.in.Packet)
+		return q
+	}
+	for _, h := range held {
+		q, _ := AbstractPacket(h.Packet)
+		if hd, ok := protocol.HeaderOf(q.Msg); ok && hd == header(m.RequestHeader) {
+			return q
+		}
+	}
+	return protocol.Packet{}
 }
 
 // receive takes the action for the packet that the step received; or for one that
@@ -195,8 +230,7 @@ func (e *explanation) request(q protocol.Packet) error {
 		if s := e.host.State().Sessions[hd.Session]; s != nil {
 			floor = s.Floor
 			answer, _ := s.Answer(hd.Number)
-			kept, redirected := answer.(*marshal.Redirect)
-			brief = redirected && kept.Range.Empty()
+			brief = recordsNoRange(answer)
 		}
 		if r, ok := reply.(protocol.SetReply); ok && r.Result == marshal.SetNoRoom {
 			return e.take(protocol.DeclineSet{Packet: q, Floor: floor, Room: e.room, Reserve: e.host.Config().Limits.ReserveBytes})
@@ -204,17 +238,28 @@ func (e *explanation) request(q protocol.Packet) error {
 		if _, ok := m.(protocol.SetRequest); ok {
 			return e.take(protocol.NextSetRequest{Packet: q, Floor: floor, Brief: brief})
 		}
-		return e.order(q, floor, reply)
+		return e.order(q, floor, brief, reply)
 	}
 	return nil
 }
 
-func (e *explanation) order(q protocol.Packet, floor uint64, reply protocol.Message) error {
+// recordsNoRange reports whether an answer that may name a range names none.
+func recordsNoRange(answer marshal.Message) bool {
+	switch kept := answer.(type) {
+	case *marshal.Redirect:
+		return kept.Range.Empty()
+	case *marshal.OrderReply:
+		return kept.Range.Empty()
+	}
+	return false
+}
+
+func (e *explanation) order(q protocol.Packet, floor uint64, brief bool, reply protocol.Message) error {
 	r, ok := reply.(protocol.OrderReply)
 	if !ok {
 		return fmt.Errorf("%w: an order was answered with %T", protocol.ErrProtocol, reply)
 	}
-	return e.take(protocol.NextOrder{Packet: q, Floor: floor, Reason: r.Reason, Move: r.Move, Most: e.host.Config().Limits.Moves})
+	return e.take(protocol.NextOrder{Packet: q, Floor: floor, Reason: r.Reason, Move: r.Move, Most: e.host.Config().Limits.Moves, Brief: brief})
 }
 
 // spontaneous takes the actions that answer no packet.

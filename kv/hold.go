@@ -24,6 +24,9 @@ type heldID struct {
 	write   bool
 }
 
+// Until is when the request has waited long enough, if its delegate has not come.
+func (r *Held) Until() Time { return r.until }
+
 func (r *Held) id() heldID { return heldID{r.session, r.number, r.write} }
 
 // holds are the held requests: volatile, bounded in count, bytes and time, one

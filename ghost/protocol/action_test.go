@@ -87,6 +87,12 @@ func delegate(l protocol.Life, n uint64) protocol.Packet {
 	return from(2, protocol.Single{Life: l, Seqno: n, Delegate: protocol.Delegate{Range: between("p", "q")}})
 }
 
+// refusal is one of a host with a window of 4, and room.
+func refusal(reason marshal.RefusalReason, p protocol.Packet) protocol.Refusal {
+	hd, _ := protocol.HeaderOf(p.Msg)
+	return protocol.Refusal{Packet: p, Header: hd, Reason: reason, Window: 4, Room: 8, Reserve: 8}
+}
+
 // TestConjuncts: each conjunct of each action keeps it from being taken, by name.
 func TestConjuncts(t *testing.T) {
 	get := client(protocol.GetRequest{Header: header(1), Key: "a"})
@@ -159,6 +165,22 @@ func TestConjuncts(t *testing.T) {
 		{owner(strange), protocol.OpenSession{Packet: open}, "the host has joined"},
 		{owner(), protocol.OpenSession{Packet: open, ID: session}, "the id is new"},
 		{owner(), protocol.OpenSession{Packet: client(protocol.Open{Nonce: marshal.Nonce(session)})}, "the nonce gets the session that it got before"},
+		{owner(), refusal(marshal.NotServing, get), "the host has not joined"},
+		{owner(strange), refusal(marshal.UnknownSession, get), "the host has joined"},
+		{owner(), refusal(marshal.UnknownSession, get), "the session is not open"},
+		{owner(), protocol.Refusal{Packet: get, Header: header(9), Reason: marshal.TooManyHolds}, "it bears the request's header"},
+		{owner(), refusal(marshal.BeyondWindow, get), "the packet is a write or an order without an answer"},
+		{owner(answered), refusal(marshal.BeyondWindow, write(5, 5).Packet), "the packet is a write or an order without an answer"},
+		{owner(answered), refusal(marshal.BeyondWindow, write(4, 4).Packet), "the number is not below the floor"},
+		{owner(), refusal(marshal.BeyondWindow, write(6, 3).Packet), "the number is beyond the window"},
+		{owner(forgets), refusal(marshal.Overloaded, write(6, 3).Packet), "the session is open"},
+		{owner(), refusal(marshal.Overloaded, write(6, 6).Packet), "the number is above the floor"},
+		{owner(), refusal(marshal.DiskFull, order(between("x", "y"), 2, 0).Packet), "the packet is a write that adds something"},
+		{owner(gave(between("a", "b"))), refusal(marshal.DiskFull, write(6, 6).Packet), "this host owns the key"},
+		{owner(), refusal(marshal.DiskFull, write(6, 6).Packet), "the store has less room than half of its reserve"},
+		{owner(forgets), refusal(marshal.TooManyHolds, get), "the session is open"},
+		{owner(), refusal(marshal.TooManyHolds, get), "another host owns the key"},
+		{owner(), refusal(marshal.TooManySessions, client(protocol.Open{Nonce: marshal.Nonce(session)})), "the nonce has no session"},
 		{owner(forgets), protocol.CloseSession{ID: session}, "the session is open"},
 		{owner(), protocol.NextOrder{Packet: write(6, 6).Packet, Floor: 6}, "the packet is an order"},
 		{owner(), order(between("y", "x"), 2, marshal.OrderAccepted), "the range is not empty"},

@@ -148,12 +148,15 @@ type (
 		Owner delegation.HostID
 		Hint  marshal.Hint
 	}
-	// OrderReply answers Shard and MoveOrder. Move is the move that was made, 0
-	// where none was.
+	// OrderReply answers Shard and MoveOrder. Move is the move that was made or is
+	// overlapped, 0 for none. Range is what that other move moves, or the first part
+	// that Owner, another host, owns.
 	OrderReply struct {
 		Header
 		Reason marshal.OrderReason
 		Move   uint64
+		Range  delegation.Range
+		Owner  delegation.HostID
 	}
 )
 

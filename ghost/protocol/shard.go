@@ -33,6 +33,8 @@ type NextOrder struct {
 	Move uint64
 	// Most is, for a Shard refused for it, how many unfinished moves there may be.
 	Most int
+	// Brief says that the answer is recorded without its range, which is a hint.
+	Brief bool
 }
 
 // Name returns the action's name.
@@ -49,6 +51,7 @@ func (a NextOrder) Take(s Host) (Outcome, error) {
 	switch q := a.Packet.Msg.(type) {
 	case Shard:
 		t, reply.Move, err = a.shard(s, q)
+		reply.Range, reply.Owner = a.where(s, q, reply.Move)
 	case MoveOrder:
 		reply.Move = q.Move.Number
 		t, err = a.follow(s, q)
@@ -58,7 +61,11 @@ func (a NextOrder) Take(s Host) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	o := t.answered(a.Packet, hd, a.Floor, reply)
+	kept := reply
+	if a.Brief {
+		kept.Range = delegation.Range{}
+	}
+	o := t.answeredBriefly(a.Packet, hd, a.Floor, kept, reply)
 	o.Executed = []spec.Execution{{
 		Ticket: spec.Ticket(hd), Request: spec.Order{Operation: w.Operation}, Reply: spec.OrderReply{Reason: a.Reason},
 	}}
@@ -100,6 +107,22 @@ func (a NextOrder) shard(s Host, q Shard) (Host, uint64, error) {
 	case marshal.NoSuchMove, marshal.MoveEnded, marshal.RecipientRefuses, marshal.NoRoom, marshal.MessageTooLarge:
 	}
 	return s, 0, enabled(a, conjunct{"the reason is one for refusing a move", false})
+}
+
+// where is what a refusal of the order says besides: the range of the move that it
+// overlaps, or the first part of its own that another host owns, and that host.
+func (a NextOrder) where(s Host, q Shard, move uint64) (delegation.Range, delegation.HostID) {
+	if m, overlaps := s.Move(move); overlaps && a.Reason == marshal.OverlapsMove {
+		return m.Range, 0
+	}
+	for at := q.Range.From; a.Reason == marshal.NotOwner && at.Less(q.Range.Until); {
+		r, owner := s.Map.lookup(at)
+		if owner != s.Me {
+			return r.Intersect(q.Range), owner
+		}
+		at = r.Until
+	}
+	return delegation.Range{}, 0
 }
 
 // follow changes the move that q names, or refuses for a reason that is so.

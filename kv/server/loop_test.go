@@ -594,3 +594,25 @@ func TestReadyOnceServing(t *testing.T) {
 	<-b.report.ready
 	b.must()
 }
+
+// A fast writer is not to pass the reserve before the next look at the room: it comes
+// after so many bytes, too, whatever the clock says.
+func TestRoomAfterSoManyBytes(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	before := len(b.machine.inputs)
+	value := make([]byte, roomBytes/4)
+	for range 5 { // the look is that of the batch after the fourth
+		b.socket.put(clientAddr, &marshal.SetRequest{RequestHeader: marshal.RequestHeader{Number: 1}, Key: "k", Value: value})
+		b.must()
+	}
+	rooms := 0
+	for _, in := range b.machine.inputs[before:] {
+		if in.Kind == kv.InputRoom {
+			rooms++
+		}
+	}
+	if rooms != 1 {
+		t.Errorf("%d looks at the room while %d bytes came, want one", rooms, 5*len(value))
+	}
+}

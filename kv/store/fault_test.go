@@ -369,3 +369,16 @@ func TestOpenOnAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Compactions can wait until there is room again: to them a full disk is no fault. To
+// what has to be written it is.
+func TestAFullDiskIsNoFaultOfACompaction(t *testing.T) {
+	fs := vfs.NewMem()
+	for category, fault := range map[vfs.DiskWriteCategory]bool{"pebble-compaction": false, "pebble-memtable-flush": true} {
+		f := &fence{FS: fs, down: newFault(), store: newFault(), ballast: &ballast{fs: fs}}
+		err := f.change("write", "table", category, func() error { return syscall.ENOSPC })
+		if err == nil || (f.down.err() != nil) != fault || (f.store.err() != nil) != fault {
+			t.Errorf("%s: %v; a fault: %v, want %v", category, err, f.down.err() != nil, fault)
+		}
+	}
+}

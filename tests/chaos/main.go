@@ -94,6 +94,9 @@ func chaos(ctx context.Context, o options, bin string) error {
 		err = one(ctx, o, s, number)
 	}
 	s.print(o.out)
+	if err == nil && s.undecided*undecidedShare > s.histories+s.undecided {
+		err = fmt.Errorf("chaos: of %d registers nobody knows whether their history is linearizable", s.undecided)
+	}
 	if ctx.Err() != nil { // what fails for that is no violation
 		return errors.Join(errors.New("chaos: interrupted: no violation until then"), os.RemoveAll(dir))
 	}

@@ -21,6 +21,8 @@ const (
 	// patience is how long porcupine may think about one key before the key is
 	// left undecided; many unknown outcomes may take it for ever.
 	patience = 5 * time.Second
+	// undecidedShare is of how many registers one may be left undecided.
+	undecidedShare = 20
 )
 
 // registers are keys that are read, written, deleted and written under conditions

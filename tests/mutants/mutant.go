@@ -44,7 +44,7 @@ var checksOf = map[string][]string{
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants, lockMutants, auditMutants, flightMutants, holdMutants, overtakingMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants, lockMutants, auditMutants, flightMutants, holdMutants, overtakingMutants, refusalMutants, paceMutants)
 }
 
 // checks returns those to try, in order.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"ironkv/kv"
 	"ironkv/tests/exit"
 	"ironkv/tests/sim/sim"
 )
@@ -122,9 +123,9 @@ func run(list []sim.Options, s settings) int {
 	}
 	seconds := time.Since(began).Seconds()
 	fmt.Printf("%d runs, %d steps of hosts in %.1f s (%.0f/s): %d actions of P, %d requests, %d delegates, all invariants at %d steps; "+
-		"histories of %d keys linearizable, of %d too long to decide\n",
+		"histories of %d keys linearizable, of %d too long to decide; the longest wait of a fair end took %d events and %d s\n",
 		t.Runs, t.Steps, seconds, float64(t.Steps)/seconds, t.Counts.Actions, t.Counts.Requests, t.Counts.Delegates, t.Counts.Cuts,
-		t.Histories, t.Undecided)
+		t.Histories, t.Undecided, t.Waited.Events, t.Waited.Span/kv.Second)
 	for _, line := range parts {
 		fmt.Println(line)
 	}
@@ -132,7 +133,7 @@ func run(list []sim.Options, s settings) int {
 		fmt.Print(t.Seen)
 	}
 	if t.Failed == nil {
-		return 0
+		return lacks(t, s)
 	}
 	r := t.Failed
 	fmt.Printf("\n%v\nrepeat it: go run ./tests/sim %s\n", r.Failure, r.Options.Flags())
@@ -141,6 +142,28 @@ func run(list []sim.Options, s settings) int {
 		fmt.Printf("\nthe shortest story found of a failure of this kind:\n\n%s\n%s", short.Story(), howToRepeat(short))
 	}
 	return codeOf(r.Failure.Kind)
+}
+
+const (
+	// seesAll is from how many runs in rotation on all that can be seen has to be: the
+	// rarest of it the 520 runs of CI see 19 times.
+	seesAll = 500
+	// undecidedShare is of how many histories one may be left undecided.
+	undecidedShare = 1000
+)
+
+// lacks is what the program exits with where no run failed: not with 0 where they
+// say too little.
+func lacks(t *sim.Total, s settings) (code int) {
+	if t.Undecided*undecidedShare > t.Histories {
+		fmt.Printf("\nof more than one history in %d nobody knows whether it is linearizable\n", undecidedShare)
+		code = exit.Failed
+	}
+	if never := t.Seen.Never(); s.rotate && t.Runs >= seesAll && len(never) > 0 {
+		fmt.Printf("\nnever seen, so nothing is known of it: %q\n", never)
+		code = exit.Failed
+	}
+	return code
 }
 
 // howToRepeat is the command that runs the story alone.

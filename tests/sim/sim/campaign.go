@@ -43,6 +43,8 @@ type Total struct {
 	Counts               ghost.Counts
 	Seen                 *judge.Coverage
 	Histories, Undecided int
+	// Waited is the longest wait of a fair end.
+	Waited Wait
 	// Failed is the failing run that comes first in the list, if one fails.
 	Failed *Result
 }
@@ -62,6 +64,7 @@ func (t *Total) Add(o *Total) {
 	t.Counts.Cuts += o.Counts.Cuts
 	t.Histories += o.Histories
 	t.Undecided += o.Undecided
+	t.Waited = t.Waited.longer(o.Waited)
 	t.Seen.Add(o.Seen)
 	if t.Failed == nil {
 		t.Failed = o.Failed
@@ -69,7 +72,7 @@ func (t *Total) Add(o *Total) {
 }
 
 func (t *Total) add(r *Result) {
-	o := &Total{Runs: 1, Steps: r.Steps, Events: r.Events, Counts: r.Counts, Seen: r.Seen, Histories: r.Histories, Undecided: r.Undecided}
+	o := &Total{Runs: 1, Steps: r.Steps, Events: r.Events, Counts: r.Counts, Seen: r.Seen, Histories: r.Histories, Undecided: r.Undecided, Waited: r.Waited}
 	if r.Failure != nil {
 		o.Failed = r
 	}

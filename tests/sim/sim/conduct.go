@@ -129,6 +129,10 @@ func (s *Sim) twinStep(st world.Step) error {
 	if s.twin.host == nil || cut {
 		return nil
 	}
+	idle := st.In.Kind == kv.InputTimer && len(st.Out.Packets) == 0 && dueNow(st.Node.Host, st.Now)
+	if idle && bytes.Equal(s.twin.host.Encode(nil), st.Node.Host.Encode(nil)) {
+		return fmt.Errorf("host %d has a timer due, and its step changes nothing: its loop would spin", st.Node.ID)
+	}
 	var out kv.Effects
 	s.twin.host.Step(st.Now, st.In, &out)
 	if out.Action != st.Out.Action || out.Drop != st.Out.Drop || len(out.Packets) != len(st.Out.Packets) {

@@ -19,7 +19,6 @@ var unreachable = map[string]string{
 	"order: " + marshal.MessageTooLarge.String():  "all hosts of a simulation have the same wire limit",
 	"drop: invalid": "what no client sends, the decoder refuses before the machine",
 	"drop: none":    "it stands for a packet that is not dropped",
-	"action: None":  "a timer that is due has something to do",
 }
 
 // newCoverage lists all that a run could see: events, actions of H and of P,
@@ -51,6 +50,16 @@ func newCoverage() *judge.Coverage {
 }
 
 var fateNames = [...]string{"sent", "lost before the commit", "lost before sending"}
+
+// Impossible returns what was seen although it is said that no run can see it.
+func Impossible(seen *judge.Coverage) (names []string) {
+	for _, n := range seen.Names() {
+		if unreachable[n] != "" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
 
 func (s *Sim) saw(name string) { s.seen.Saw(name) }
 

@@ -65,7 +65,8 @@ const scantBytes = 1000
 // forget forgets what a process of a host knew that has ended.
 func (s *Sim) forget(id delegation.HostID) {
 	for to := range delegation.HostID(len(s.world.Nodes)) {
-		delete(s.repeats, link{id, to + 1}) // by a clock that is another now
+		delete(s.repeats, repeated{link{id, to + 1}, false}) // by a clock that is another now
+		delete(s.repeats, repeated{link{id, to + 1}, true})
 		delete(s.rooms, link{id, to + 1})
 	}
 	delete(s.audits, id)

@@ -10,28 +10,46 @@ import (
 )
 
 // leastRepeat is the shortest time between two repetitions of what a peer has not
-// acknowledged: the host's own bound.
+// acknowledged, the host's own bound, and between two greetings that nothing asked for.
 const leastRepeat = 20 * kv.Millisecond
 
-// repeatsWithPauses: a host that repeats its delegates at every step would drown
-// the network, though everything would still arrive.
+// A repeated is what a host may say to a peer by itself only now and then: its
+// delegates, or a greeting.
+type repeated struct {
+	link
+	greets bool
+}
+
+// repeatsWithPauses: a host that repeats its delegates or greetings at every step would
+// drown the network, though everything would still arrive.
 func (s *Sim) repeatsWithPauses(st world.Step) error {
-	if st.Out.Action != kv.ActRetransmit || len(st.Out.Packets) == 0 {
+	if st.In.Kind != kv.InputTimer || len(st.Out.Packets) == 0 {
 		return nil
 	}
-	l := link{st.Node.ID, st.Out.Packets[0].Dst.Host}
-	last, known := s.repeats[l]
-	s.repeats[l] = st.Now
+	first := st.Out.Packets[0]
+	_, greets := first.Msg.(*marshal.Greet)
+	if !greets && st.Out.Action != kv.ActRetransmit {
+		return nil
+	}
+	r := repeated{link{st.Node.ID, first.Dst.Host}, greets}
+	last, known := s.repeats[r]
+	s.repeats[r] = st.Now
 	if known && st.Now-last < leastRepeat {
-		return fmt.Errorf("host %d repeats itself to host %d after %d µs", l.from, l.to, (st.Now-last)/kv.Microsecond)
+		return fmt.Errorf("host %d repeats itself to host %d after %d µs", r.from, r.to, (st.Now-last)/kv.Microsecond)
 	}
 	return nil
 }
 
-// holdsHonestly: what was held is answered as soon as its delegate has come, and
-// nothing is refused for holds that there are not.
+// holdsHonestly: what was held is answered as soon as its delegate has come and
+// refused when its time is up, and nothing is refused for holds that there are not.
 func holdsHonestly(st world.Step) error {
 	h := st.Node.Host
+	for _, r := range h.Held() {
+		if due, ok := h.Deadline(); !ok || due > max(r.Until(), st.Now) {
+			return fmt.Errorf("host %d holds a request until %d µs, and has nothing to do before %d µs",
+				st.Node.ID, r.Until()/kv.Microsecond, due/kv.Microsecond)
+		}
+	}
 	if _, ok := st.In.Packet.Msg.(*marshal.Single); ok && st.Out.Action == kv.ActDelegate {
 		from := st.In.Packet.Src.Host
 		received := h.State().Peers[from].In.Tombstone()

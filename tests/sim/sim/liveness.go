@@ -12,11 +12,14 @@ import (
 
 const (
 	// fairSteps bounds, in events, each of the waits of a run's fair end: for all that
-	// is outstanding, and then for one answer at a time.
-	fairSteps = 50_000
-	// fairTime bounds it in time: sessions and limits that stand in the way have
-	// to expire within it.
-	fairTime = 2 * 60 * 60 * kv.Second
+	// is outstanding, and then for one answer at a time. The longest of the 15,786 waits
+	// of the 520 runs that CI makes takes 3,249 events, and runs tell how many theirs
+	// took; longer runs of the big size leave more behind.
+	fairSteps = 20_000
+	// fairTime bounds it in time. Sessions that stand in the way have to expire, which
+	// takes 600 s at most (drawLimits), and two may, one after the other; half as much
+	// again is for all else, of which nothing in those runs took 60 s.
+	fairTime = 30 * 60 * kv.Second
 	// repeatFirst is when clients repeat themselves in the fair end, repeatLast the
 	// longest time between two repetitions: each time is twice the one before.
 	repeatFirst = 100 * kv.Millisecond
@@ -103,12 +106,23 @@ type patience struct {
 	idle int
 }
 
+// A Wait is how long a fair end took to come to rest, in events and in time.
+type Wait struct {
+	Events int
+	Span   kv.Time
+}
+
+// longer returns the greater of both.
+func (w Wait) longer(o Wait) Wait { return Wait{max(w.Events, o.Events), max(w.Span, o.Span)} }
+
 // settle is a fair network: everything is delivered in order, every timer fires
 // when it is due, clients repeat themselves, until nothing is outstanding.
 func (s *Sim) settle(what string) {
 	began, repeat, pause := s.world.Now, s.world.Now, repeatFirst
 	left, last := s.left(), 0
-	for n := 0; s.failure == nil && !s.settled(); n++ {
+	n := 0
+	defer func() { s.waited = s.waited.longer(Wait{n, s.world.Now - began}) }()
+	for ; s.failure == nil && !s.settled(); n++ {
 		if now := s.left(); now.nearer(left) {
 			left, last = now, n
 		}

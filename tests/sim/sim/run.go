@@ -58,6 +58,8 @@ type Result struct {
 	// Histories is how many keys' histories were checked, Undecided how many of
 	// them porcupine did not get done with.
 	Histories, Undecided int
+	// Waited is the longest wait of the fair end.
+	Waited Wait
 	// Trace are the adversary's events, if they were recorded; Fair says that the
 	// run went on to its fair end, Packets that of the run named by Options only the
 	// packets flew that arrived in it.
@@ -102,6 +104,7 @@ type Sim struct {
 	// patience is the fair end's; stuck says that it failed for having been idle. When
 	// bare, what flies when it begins is lost.
 	patience    patience
+	waited      Wait
 	stuck, bare bool
 	trace       []Event
 	told        []string
@@ -110,8 +113,8 @@ type Sim struct {
 	// its disk is empty: then it may serve nobody.
 	lost delegation.HostID
 	twin twin
-	// repeats is when a host last repeated its delegates to a peer, on its clock.
-	repeats map[link]kv.Time
+	// repeats is when a host last repeated itself to a peer, on its clock.
+	repeats map[repeated]kv.Time
 	// rooms is what room a host was told last by a peer; audits, what it was asked for.
 	rooms  map[link]uint64
 	audits map[delegation.HostID]*audits
@@ -143,7 +146,7 @@ func (t setting) start() *Sim {
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
 		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
-		cut: map[link]bool{}, repeats: map[link]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
+		cut: map[link]bool{}, repeats: map[repeated]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
 		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 		patience: patience{whole: fairSteps},
 	}
@@ -174,6 +177,16 @@ func (s *Sim) build() {
 	}
 }
 
+// split keeps hosts 2 and 3 from meeting at first where none have met, so that host 1
+// serves, and may give to hosts that do not.
+func (s *Sim) split() {
+	if s.mix.met || s.mix.hosts < 3 || s.failure != nil {
+		return
+	}
+	s.apply(&Event{Op: opCut, Host: 2, Peer: 3})
+	s.apply(&Event{Op: opCut, Host: 3, Peer: 2})
+}
+
 func (s *Sim) newStore(id delegation.HostID) world.Store {
 	var st world.Store
 	if s.opts.Disk {
@@ -190,6 +203,7 @@ func (s *Sim) newStore(id delegation.HostID) world.Store {
 func (s *Sim) run() *Result {
 	s.guard(func() {
 		s.build()
+		s.split()
 		for s.failure == nil && s.steps < uint64(s.opts.Steps) {
 			e := s.draw()
 			s.apply(&e)
@@ -224,7 +238,7 @@ func (s *Sim) close() {
 func (s *Sim) result() *Result {
 	r := &Result{
 		Options: s.opts, Failure: s.failure, Steps: s.steps, Events: s.events, Hash: hex.EncodeToString(s.hash.Sum(nil)),
-		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Trace: s.trace, told: s.told, Fair: s.fairly, stuck: s.stuck, mix: s.mix,
+		Seen: s.seen, Histories: s.history.checked, Undecided: s.history.undecided, Waited: s.waited, Trace: s.trace, told: s.told, Fair: s.fairly, stuck: s.stuck, mix: s.mix,
 	}
 	if s.checker != nil {
 		r.Counts = s.checker.Counts()

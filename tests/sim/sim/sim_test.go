@@ -38,6 +38,9 @@ func TestCampaign(t *testing.T) {
 	if never := total.Seen.Never(); len(never) > 0 && !testing.Short() {
 		t.Errorf("never seen: %q", never)
 	}
+	if names := Impossible(total.Seen); len(names) > 0 {
+		t.Errorf("seen, though no run can: %q", names)
+	}
 	if total.Undecided > 0 || total.Histories == 0 {
 		t.Errorf("of %d histories %d are left undecided", total.Histories, total.Undecided)
 	}
