@@ -15,7 +15,9 @@ import (
 type audits struct {
 	last  uint64 // number of cuts
 	taken map[uint64]*cut
-	quiet kv.Time // when it may cut a chunk again, on its clock
+	// quiet is when it may cut a chunk again, on its clock; again, when audits may keep
+	// it from that anew, after as long without.
+	quiet, again kv.Time
 }
 
 // A cut is what a host was, to P, when a cut of it was taken.
@@ -100,7 +102,11 @@ func (s *Sim) auditsHonestly(st world.Step) error {
 		a = &audits{taken: map[uint64]*cut{}}
 		s.audits[id] = a
 	}
-	a.quiet = max(a.quiet, st.Now+kv.Time(q.QuietMillis)*kv.Millisecond)
+	const most = marshal.MaxQuietMillis * kv.Millisecond
+	if q.QuietMillis > 0 && st.Now >= a.again {
+		a.again = st.Now + 2*most
+	}
+	a.quiet = max(a.quiet, min(st.Now+kv.Time(q.QuietMillis)*kv.Millisecond, a.again-most))
 	number, limits := q.Cut, st.Node.Host.Config().Limits
 	if number == 0 {
 		a.last++
