@@ -2,7 +2,7 @@
 // kvd runs, and of the protocol that it refines:
 //
 //	go run ./tests/explore             the scopes that the tests explore too
-//	go run ./tests/explore -deep       the larger ones, of hosts and of P: a quarter of an hour
+//	go run ./tests/explore -deep       the larger ones, of hosts and of P: half an hour
 //	go run ./tests/explore -scope NAME one of them
 //	go run ./tests/explore -list       what there is
 //
@@ -30,6 +30,7 @@
 //	conditions    2 conditional writes, 1 move, any crashes        94,596    527,053   27    2   120
 //	waits-crashes waits with 2 jumps and any crashes            5,145,529 43,647,265   31    - 2,460
 //	mixed         1 jump, 1 disk that fills, 1 crash            2,068,730 13,395,828   26    - 1,310
+//	mixed-gives-up mixed, 2 writes, 1 given up                 29,142,828 213,625,970   37  395 9,480
 //	opposite-keys opposite with 1 crash                        12,326,496 82,308,437   43  229 6,700
 //	P-crossing    P: 2 hosts, 2 writes, 1 move, any given up        4,491     29,184   21  0.1    40
 //	P-return      P: 2 hosts, 2 writes, there and back             10,955     53,864   30  0.3    50

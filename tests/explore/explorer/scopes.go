@@ -162,6 +162,13 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "mixed-gives-up", Hosts: 2, Stored: []delegation.Key{keyA}, Waits: 1, Rooms: 1, Crashes: 1, GivesUp: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), put(keyA, "y")},
+			{shard(both, 1, 2)},
+		},
+	},
+	{
 		Name: "opposite-keys", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
