@@ -115,7 +115,7 @@ type RequestHeader struct {
 	Number uint64
 }
 
-// WriteHeader is carried besides by writes and orders (DESIGN: sessions).
+// WriteHeader is carried besides by writes and orders.
 type WriteHeader struct {
 	// Floor is the number below which all have been answered or given up.
 	Floor     uint64

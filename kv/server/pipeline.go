@@ -20,7 +20,7 @@ const PipelineDepth = 32
 const quickSync = 2 * time.Millisecond
 
 // pipeline sends batches in order, each when it and all before it are durable:
-// the rule of group commit (DESIGN: outputs of every kind leave in batch order).
+// the rule of group commit: outputs of every kind leave in batch order.
 //
 // The loop's goroutine calls next, idle and queue; run is the sender's. An outbox
 // belongs to one of them at a time and travels by the two channels.
