@@ -129,6 +129,7 @@ func run(list []sim.Options, s settings) int {
 	for _, line := range parts {
 		fmt.Println(line)
 	}
+	fmt.Printf("  hash of all that hosts were given and sent: %s\n", t.Hash)
 	if s.seen {
 		fmt.Print(t.Seen)
 	}

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"runtime"
 	"sync"
 
@@ -45,6 +47,8 @@ type Total struct {
 	Histories, Undecided int
 	// Waited is the longest wait of a fair end.
 	Waited Wait
+	// Hash is of the runs' hashes in their order; of one run its own.
+	Hash string
 	// Failed is the failing run that comes first in the list, if one fails.
 	Failed *Result
 }
@@ -66,13 +70,19 @@ func (t *Total) Add(o *Total) {
 	t.Undecided += o.Undecided
 	t.Waited = t.Waited.longer(o.Waited)
 	t.Seen.Add(o.Seen)
+	if t.Runs == o.Runs {
+		t.Hash = o.Hash
+	} else {
+		sum := sha256.Sum256([]byte(t.Hash + o.Hash))
+		t.Hash = hex.EncodeToString(sum[:])
+	}
 	if t.Failed == nil {
 		t.Failed = o.Failed
 	}
 }
 
 func (t *Total) add(r *Result) {
-	o := &Total{Runs: 1, Steps: r.Steps, Events: r.Events, Counts: r.Counts, Seen: r.Seen, Histories: r.Histories, Undecided: r.Undecided, Waited: r.Waited}
+	o := &Total{Runs: 1, Steps: r.Steps, Events: r.Events, Counts: r.Counts, Seen: r.Seen, Histories: r.Histories, Undecided: r.Undecided, Waited: r.Waited, Hash: r.Hash}
 	if r.Failure != nil {
 		o.Failed = r
 	}
