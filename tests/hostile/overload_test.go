@@ -99,10 +99,15 @@ func (l *load) offer(b *besieged, callers int) answers {
 }
 
 // Ten times as many callers as bring a host to its peak, and far more than its queue
-// holds, get at least four fifths of the peak's answers; whoever gets none is told why;
-// memory is bounded. Both are measured warm, in turns. The callers are of one process, which takes
-// two to four times as much of the processors as the host, and more for each answer the more they
-// are, since their stacks are in no cache: the column of the host's processor tells.
+// holds, cost the host no more for each answer: it gives at least four fifths as many in
+// each second of its processor's time. Whoever gets none is told why; memory is bounded. Both
+// are measured warm, in turns.
+//
+// By the clock they get less, and the test asks for half, so that a host which stands idle is
+// found: the callers are of one process on the same processors, which takes two to four times
+// as much of them as the host, and more for each answer the more callers there are, since
+// their stacks are in no cache. [TestOpenLoopOverload], whose load costs little to make, holds
+// the host to four fifths by the clock.
 func TestOverload(t *testing.T) {
 	b := besiege(t, 0)
 	l := newLoad(b, 2*time.Second)
@@ -114,7 +119,7 @@ func TestOverload(t *testing.T) {
 		l.offer(b, 10*enough)
 	}
 	t.Log("| callers | answers/s | answers/s of the host's processor | p99 |")
-	var kept []float64
+	var kept, worth []float64
 	for range n {
 		peak, over := l.offer(b, enough), l.offer(b, 10*enough)
 		for i, a := range []answers{peak, over} {
@@ -124,15 +129,16 @@ func TestOverload(t *testing.T) {
 			t.Error("nothing was answered")
 		}
 		kept = append(kept, over.perSecond/max(peak.perSecond, 1))
+		worth = append(worth, over.perProcessorSecond/max(peak.perProcessorSecond, 1))
 	}
 	memory := b.peakMemory(0)
-	t.Logf("%.0f %% of the peak; %d requests were sent again, %d refused; host 1 took at most %d MiB",
-		100*median(kept), l.repeated.Load(), l.refused.Load(), memory>>20)
+	t.Logf("%.0f %% of the peak by the clock, %.0f %% by the host's processor; %d requests were sent again, %d refused; host 1 took at most %d MiB",
+		100*median(kept), 100*median(worth), l.repeated.Load(), l.refused.Load(), memory>>20)
 	if memory > memoryBound {
 		t.Errorf("host 1 took %d MiB, more than %d", memory>>20, memoryBound>>20)
 	}
-	if *long > 0 && median(kept) < 0.8 {
-		t.Errorf("goodput fell to %.0f %% of the peak under overload", 100*median(kept))
+	if *long > 0 && (median(worth) < 0.8 || median(kept) < 0.5) {
+		t.Errorf("goodput fell to %.0f %% of the peak for the host's processor time, to %.0f %% by the clock", 100*median(worth), 100*median(kept))
 	}
 	if _, err := b.work.db.Audit(t.Context()); err != nil {
 		t.Error(err)
