@@ -99,15 +99,14 @@ func (l *load) offer(b *besieged, callers int) answers {
 }
 
 // Ten times as many callers as bring a host to its peak, and far more than its queue
-// holds, cost the host no more for each answer: it gives at least four fifths as many in
-// each second of its processor's time. Whoever gets none is told why; memory is bounded. Both
-// are measured warm, in turns.
+// holds, get at least four fifths of the peak's answers, by the clock and for each second of
+// the host's processor; whoever gets none is told why; memory is bounded. Both are measured
+// warm, in turns.
 //
-// By the clock they get less, and the test asks for half, so that a host which stands idle is
-// found: the callers are of one process on the same processors, which takes two to four times
-// as much of them as the host, and more for each answer the more callers there are, since
-// their stacks are in no cache. [TestOpenLoopOverload], whose load costs little to make, holds
-// the host to four fifths by the clock.
+// The callers are of one process, which takes two to four times as much of the processors
+// as the host, and more for each answer the more they are, since their stacks are in no cache:
+// on two processors that host and callers share they fall short by the clock, and the test
+// fails with -long. [TestOpenLoopOverload] has a load that costs little to make.
 func TestOverload(t *testing.T) {
 	b := besiege(t, 0)
 	l := newLoad(b, 2*time.Second)
@@ -137,7 +136,7 @@ func TestOverload(t *testing.T) {
 	if memory > memoryBound {
 		t.Errorf("host 1 took %d MiB, more than %d", memory>>20, memoryBound>>20)
 	}
-	if *long > 0 && (median(worth) < 0.8 || median(kept) < 0.5) {
+	if *long > 0 && (median(worth) < 0.8 || median(kept) < 0.8) {
 		t.Errorf("goodput fell to %.0f %% of the peak for the host's processor time, to %.0f %% by the clock", 100*median(worth), 100*median(kept))
 	}
 	if _, err := b.work.db.Audit(t.Context()); err != nil {
