@@ -17,6 +17,7 @@ import (
 // finish none, and ask for long answers and take none, others' long values are written and read.
 func TestLongValuesAmongTheGreedy(t *testing.T) {
 	const many = 20
+	const trickle = 20 * time.Millisecond // the attack's pace: what is begun is kept alive, and is no flood
 	b := besiege(t, 0)
 	a := &attacker{}
 	for range many {
@@ -37,7 +38,7 @@ func TestLongValuesAmongTheGreedy(t *testing.T) {
 			if n == many {
 				close(begun)
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(trickle)
 		}
 	})
 	<-begun
