@@ -33,7 +33,7 @@ const exitHelp = `Exit codes of kvctl:
   6  no host answered in time, or an audit is undetermined; a write that ends with 6
      was not executed and never will be
   7  the outcome of a write is unknown: it may have been executed, once at most (no answer
-     in time; or its host has less than half of --reserve left, and can record no answer)
+     in time; or its host has less than half of --reserve left, and for a second could record no answer)
 `
 
 // A usageError says that the command was called in a wrong way.
@@ -105,7 +105,8 @@ func report(w io.Writer, err error) int {
 	}
 	var why *client.NoAnswerError
 	if code == exitUnknownOutcome && errors.As(err, &why) && why.Refused && why.Reason == marshal.DiskFull {
-		advice += " " + roomAdvice
+		advice = "It was not executed when it was refused, but a late copy of it may still be executed once there is room: " +
+			"read the key then. " + roomAdvice
 	}
 	say(w, "kvctl: %v\n", err)
 	if advice != "" {

@@ -23,11 +23,16 @@ const (
 	// each time up to maxPause, and up to half of that more, at random.
 	firstPause = 2 * time.Millisecond
 	maxPause   = 200 * time.Millisecond
+	// fullPatience is for how long a host is asked again that has no room to record an
+	// answer: it has looked at its room meanwhile, which it does each second.
+	fullPatience = time.Second
 )
 
 var (
-	errUnknownCut    = errors.New("the cut has expired")
-	errManyRedirects = errors.New("the hosts send the request around in circles")
+	errUnknownCut = errors.New("the cut has expired")
+	// errNoRoomToAnswer stands beside a NoAnswerError, which is ErrFull.
+	errNoRoomToAnswer = errors.New("no room even to record a refusal")
+	errManyRedirects  = errors.New("the hosts send the request around in circles")
 )
 
 // An engine is the client without its socket, its clock and its callers: it

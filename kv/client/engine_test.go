@@ -175,7 +175,7 @@ func TestWaitingForTheWindowIsNotSent(t *testing.T) {
 // outcome is unknown, and the reason is told.
 func TestRefusalClosesNoNumber(t *testing.T) {
 	for _, reason := range []marshal.RefusalReason{
-		marshal.HoldTimedOut, marshal.TooManyHolds, marshal.DiskFull, marshal.Overloaded, marshal.NotServing, marshal.BeyondWindow,
+		marshal.HoldTimedOut, marshal.TooManyHolds, marshal.Overloaded, marshal.NotServing, marshal.BeyondWindow,
 	} {
 		w := newWorld(t, 3)
 		o := w.put("a")
@@ -202,6 +202,49 @@ func TestRefusalClosesNoNumber(t *testing.T) {
 		if !errors.Is(o.err, ErrUnknownOutcome) || !errors.As(o.err, &why) || !why.Refused || why.Reason != reason {
 			t.Fatalf("%v: %v", reason, o.err)
 		}
+	}
+}
+
+// TestAFullHostIsAskedForASecond: a host that has no room to record an answer is
+// asked again under the same number for as long as it takes it to look at its room,
+// and not until the deadline. What was given up is below the floor then.
+func TestAFullHostIsAskedForASecond(t *testing.T) {
+	w := newWorld(t, 3)
+	o := w.put("a")
+	w.open(1)
+	m := next[*marshal.SetRequest](w, 1)
+	full := &marshal.Refusal{RequestHeader: header(m), Reason: marshal.DiskFull}
+	for w.now-o.first < fullPatience {
+		w.hear(1, full)
+		w.pending(o)
+		w.quiet() // not at once
+		w.pass(2 * maxPause)
+		if again := next[*marshal.SetRequest](w, 1); again.RequestHeader != m.RequestHeader || again.Operation != m.Operation {
+			t.Fatalf("repeated as %+v, want %+v", again.RequestHeader, m.RequestHeader)
+		}
+		w.sent = nil
+	}
+	w.pending(o) // without a word it may be just slow
+	w.hear(1, full)
+	w.done(o)
+	w.quiet()
+	var why *NoAnswerError
+	if !errors.Is(o.err, ErrUnknownOutcome) || !errors.Is(o.err, ErrFull) || errors.Is(o.err, context.DeadlineExceeded) ||
+		!errors.As(o.err, &why) || why.Host != 1 || why.Reason != marshal.DiskFull {
+		t.Fatalf("a put that a full host cannot answer: %v", o.err)
+	}
+	w.put("b")
+	if m := next[*marshal.SetRequest](w, 1); m.Floor != m.Number {
+		t.Fatalf("number %d, floor %d: what was given up is below the floor", m.Number, m.Floor)
+	}
+
+	short := w.begin(&op{kind: opSet, key: "c", deadline: w.now + fullPatience/2})
+	n := next[*marshal.SetRequest](w, 1)
+	w.hear(1, &marshal.Refusal{RequestHeader: header(n), Reason: marshal.DiskFull})
+	w.pass(fullPatience)
+	w.done(short)
+	if !errors.Is(short.err, ErrUnknownOutcome) || !errors.Is(short.err, ErrFull) || !errors.Is(short.err, context.DeadlineExceeded) {
+		t.Fatalf("a put whose time was over first: %v", short.err)
 	}
 }
 

@@ -21,8 +21,9 @@ var (
 	// ErrFull says that the disk of the key's owner has less than its reserve left
 	// (kvd --reserve), or its memory comes that near to its limit (kvd --memory-limit):
 	// nothing was written. Reads, deletes and moves away from that host still work.
-	// Below half of the reserve a host can record no answer: then a put ends with
-	// [ErrUnknownOutcome], and the text says the same.
+	// Below half of the reserve a host can record no answer: then a put is tried for a
+	// second and ends with ErrFull beside [ErrUnknownOutcome], since a late copy of the
+	// request may still be executed once there is room.
 	ErrFull = errors.New("disk full, or memory limit reached")
 	// ErrEmptyKey says that a key has no bytes. Nothing was sent.
 	ErrEmptyKey = errors.New("empty key")
@@ -109,8 +110,11 @@ func (e *NoAnswerError) Error() string {
 	return fmt.Sprintf("no answer from host %d", e.Host)
 }
 
-// Is makes a NoAnswerError match [ErrOverloaded] where the host was.
-func (e *NoAnswerError) Is(target error) bool { return target == ErrOverloaded && e.Overloaded }
+// Is makes a NoAnswerError match [ErrOverloaded] where the host was, and [ErrFull]
+// where it had too little room to answer.
+func (e *NoAnswerError) Is(target error) bool {
+	return target == ErrOverloaded && e.Overloaded || target == ErrFull && e.Refused && e.Reason == marshal.DiskFull
+}
 
 var errOtherLife = errors.New("the host has forgotten the session")
 

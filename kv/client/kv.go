@@ -27,7 +27,8 @@ func (c *Client) Get(ctx context.Context, key []byte) (Entry, error) {
 // writes only where all of them hold, and fails with [ErrConditionFailed]
 // otherwise. The empty value is a value. Other errors: [ErrEmptyKey],
 // [ErrTooLarge], [ErrFull], [ErrUnavailable], [ErrUnknownOutcome] (beside either
-// [ErrOverloaded] where the host was), [ErrClosed], and the context's.
+// [ErrOverloaded] where the host was, beside the latter [ErrFull]), [ErrClosed], and
+// the context's. Nothing was written unless it is [ErrUnknownOutcome].
 func (c *Client) Put(ctx context.Context, key, value []byte, conds ...Condition) (version uint64, err error) {
 	if err := checkPut(key, value); err != nil {
 		return 0, err

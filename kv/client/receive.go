@@ -159,8 +159,8 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 }
 
 // refused notes that a host could not answer. It closes no number: the same one
-// is tried again at the same host, later. Where the host has waited in vain for
-// the delegate that a hint names, it is asked without the hint: if it does not
+// is tried again at the same host, later; not for long where the host has no room
+// even to record an answer. Where the host has waited in vain for the delegate that a hint names, it is asked without the hint: if it does not
 // own the key it then redirects, which is an answer.
 func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 	if hook := e.observer.Refused; hook != nil {
@@ -195,6 +195,9 @@ func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 		o.refusals++
 		o.refusal = m.Reason
 		o.due = now + e.backoff(o.refusals)
+		if m.Reason == marshal.DiskFull && now-o.first >= fullPatience {
+			e.giveUp(now, o, errNoRoomToAnswer)
+		}
 	}
 }
 

@@ -68,6 +68,16 @@ var clientMutants = []mutant{
 		breaks: "a refused write keeps its number",
 	},
 	{
+		name: "client-waits-for-the-full", file: "kv/client/receive.go",
+		before: "m.Reason == marshal.DiskFull && now-o.first", after: "false && now-o.first",
+		breaks: "a put that a full host cannot answer ends within a second or so", by: "./kv/client:TestAFullHost",
+	},
+	{
+		name: "client-gives-the-full-no-time", file: "kv/client/receive.go",
+		before: "marshal.DiskFull && now-o.first >= fullPatience", after: "marshal.DiskFull",
+		breaks: "a put that a full host cannot answer is tried until the host has looked at its room again", by: "./kv/client:TestAFullHost",
+	},
+	{
 		name: "client-floor-runs-ahead", file: "kv/client/session.go",
 		before: "for s.floor < s.next && s.writes.get(s.floor) == nil {", after: "for s.floor < s.next {",
 		breaks: "the floor stays below every unanswered number",
