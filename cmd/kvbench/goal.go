@@ -200,15 +200,20 @@ func (r *moveReport) goalsOf(m *moveResult) (out []goal) {
 		return out
 	}
 	p99 := m.During.P99 / max(m.Before.P99, 1e-9)
+	bound, boundP99 := "the hosts' loops, busy with chunks", fmt.Sprintf("%s, before %s", latency(m.During.P99), latency(m.Before.P99))
+	if m.Apart != nil {
+		bound = fmt.Sprintf("%.0f%% where two hosts move nothing: %.0f%% of that", 100*m.share(m.Apart), 100*m.share(m.During)/max(m.share(m.Apart), 1e-9))
+		boundP99 += fmt.Sprintf(", %s where two hosts move nothing", latency(m.Apart.P99))
+	}
 	most := max(goalStall, 2*m.Before.Max)
 	return append(out,
 		goal{
 			fmt.Sprintf("throughput while %v move", m.Shape), fmt.Sprintf("%.0f%% of before", 100*goalShare),
-			fmt.Sprintf("%.0f%%", 100*m.share(m.During)), m.share(m.During) >= goalShare, "the hosts' loops, busy with chunks",
+			fmt.Sprintf("%.0f%%", 100*m.share(m.During)), m.share(m.During) >= goalShare, bound,
 		},
 		goal{
 			fmt.Sprintf("p99 while %v move", m.Shape), fmt.Sprintf("at most %v× of before", goalP99),
-			fmt.Sprintf("%.1f×", p99), p99 <= goalP99, fmt.Sprintf("%s, before %s", latency(m.During.P99), latency(m.Before.P99)),
+			fmt.Sprintf("%.1f×", p99), p99 <= goalP99, boundP99,
 		},
 		goal{
 			fmt.Sprintf("longest stall while %v move", m.Shape), latency(most) + " at most",

@@ -63,7 +63,10 @@ func TestGoalsOfMovesAndGrowth(t *testing.T) {
 		return &result{Throughput: throughput, P99: p99, Max: longest}
 	}
 	r := &moveReport{Results: []*moveResult{
-		{System: sysIronkv, Shape: big, Rate: "yield", Moves: []oneMove{{Seconds: 5}}, Before: window(100, 200, 5e3), During: window(80, 500, 24e3)},
+		{
+			System: sysIronkv, Shape: big, Rate: "yield", Moves: []oneMove{{Seconds: 5}},
+			Before: window(100, 200, 5e3), During: window(80, 500, 24e3), Apart: window(90, 300, 6e3),
+		},
 		{System: sysIronkv, Shape: big, Rate: "unlimited", Moves: []oneMove{{Seconds: 2}}, Before: window(100, 200, 5e3), During: window(20, 900, 90e3)},
 		{System: "valkey-server", Shape: big, Moves: []oneMove{{Seconds: 4.5}}, atomic: true},
 		{System: "redis-server", Shape: big, Moves: []oneMove{{Seconds: 30}}},
@@ -89,6 +92,9 @@ func TestGoalsOfMovesAndGrowth(t *testing.T) {
 	}
 	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	if text := goalsText(r.goals(), false); !strings.Contains(text, "90% where two hosts move nothing: 89% of that") || !strings.Contains(text, "300 µs where") {
+		t.Error(text)
 	}
 	grown := &growthReport{Series: []*growthSeries{{Section: "boundaries", Points: []growthPoint{
 		{Size: 10, Values: map[string]float64{"lookup ns": 900}},

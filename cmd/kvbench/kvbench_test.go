@@ -70,6 +70,9 @@ func TestMoveUnderLoad(t *testing.T) {
 	if moves := r.Moves[0].Seconds + r.Moves[1].Seconds; r.During.Max == 0 || r.During.Seconds < moves || r.Between.Seconds < moveGap.Seconds() {
 		t.Errorf("moves of %v s together: %+v; between them %+v", moves, r.During, r.Between)
 	}
+	if r.Apart == nil || r.Apart.Ops == 0 || r.Apart.failures() != 0 || r.Timeline[len(r.Timeline)-1].Seconds > r.Moves[1].Start+r.Moves[1].Seconds+r.After.Seconds {
+		t.Errorf("half here, half there: %+v; the timeline ends at %v", r.Apart, r.Timeline[len(r.Timeline)-1])
+	}
 	for _, name := range []string{"move-throughput-500x100.svg", "move-latency-500x100.svg"} {
 		if svg, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(svg, []byte("<svg")) {
 			t.Errorf("%s: %v", name, err)

@@ -41,6 +41,7 @@ type moveFlags struct {
 	loadLimit    float64
 	moves        int
 	around       time.Duration
+	apart        bool // measure half and half, too
 	peers        bool
 	onlyPeers    bool
 	peer         string
@@ -75,14 +76,15 @@ func parseShape(text string) (shape, error) {
 }
 
 func (a *app) moveCommand() *cobra.Command {
-	f := moveFlags{distribution: uniform}
+	f := moveFlags{distribution: uniform, apart: true}
 	cmd := &cobra.Command{
 		Use:   "move",
 		Short: "Move a shard to and fro while clients read and write it",
 		Long: "Move a shard to and fro between two hosts while clients read and write it: how fast it goes,\n" +
-			"and throughput and latency before, during and after. With --peer the same for a cluster of\n" +
-			"two Redis nodes (redis-cli --cluster reshard) or, where the server is Valkey 9 or later,\n" +
-			"CLUSTER MIGRATESLOTS. --clients 0 moves an idle shard. Without --load-limit the clients ask as\n" +
+			"and throughput and latency before, during, after, and \"apart\": while half of it lies on each\n" +
+			"host and nothing moves, which is what two busy hosts alone cost. With --peer the same for a\n" +
+			"cluster of two Redis nodes (redis-cli --cluster reshard) or, where the server is Valkey 9 or\n" +
+			"later, CLUSTER MIGRATESLOTS, but for \"apart\". --clients 0 moves an idle shard. Without --load-limit the clients ask as\n" +
 			"fast as they are answered, so a move takes of what they had; with a limit below that, their\n" +
 			"latencies before and during it are those of the same load.",
 		Args: cobra.NoArgs,
@@ -109,7 +111,7 @@ func (f *moveFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.rate, "rate", "yield", "`RATE` of the move: bytes per second, yield (to clients), or unlimited")
 	flags.Float64Var(&f.loadLimit, "load-limit", 0, "open loop: `OPS` operations of the clients are due per second, latency counts from then; 0: closed loop")
 	flags.IntVar(&f.moves, "moves", moveCount, "move `N` times, to and fro")
-	flags.DurationVar(&f.around, "around", movePhase, "measure for so long before and after the moves")
+	flags.DurationVar(&f.around, "around", movePhase, "measure for so long before and after the moves, and apart")
 	flags.BoolVar(&f.peers, "peer", false, "measure Redis or Valkey too")
 	flags.BoolVar(&f.onlyPeers, "only-peer", false, "measure Redis or Valkey only")
 	flags.StringVar(&f.peer, "peer-bin", "", "the `PATH` of redis-server or valkey-server; left out: on PATH")

@@ -26,6 +26,14 @@ func (r *moveResult) memory() string {
 	return fmt.Sprintf("%d, %d", r.Resident>>20, r.MostResident>>20)
 }
 
+// processorTime is that of one operation, "-" where it is not told.
+func processorTime(us float64) string {
+	if us == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f µs", us)
+}
+
 // share is a window's throughput as a part of that before the moves.
 func (r *moveResult) share(window *result) float64 {
 	if r.Before.Throughput == 0 {
@@ -64,20 +72,20 @@ func (r *moveReport) text(markdown bool) string {
 		for _, p := range []struct {
 			name string
 			r    *result
-		}{{"before", m.Before}, {"during", m.During}, {"between", m.Between}, {"after", m.After}} {
+		}{{"before", m.Before}, {"during", m.During}, {"between", m.Between}, {"after", m.After}, {"apart", m.Apart}} {
 			if p.r == nil {
 				continue
 			}
 			windows = append(windows, table.Row{
 				m.System, m.Shape, p.name, latency(1e6 * p.r.Seconds), thousands(p.r.Throughput), fmt.Sprintf("%.0f%%", 100*m.share(p.r)),
-				latency(p.r.P50), latency(p.r.P99), latency(p.r.P999), latency(p.r.Max), errorCounts(p.r.Errors),
+				latency(p.r.P50), latency(p.r.P99), latency(p.r.P999), latency(p.r.Max), processorTime(p.r.ServerCPU), errorCounts(p.r.Errors),
 			})
 		}
 	}
 	printTable(w, markdown, 2, table.Row{"system", "shard", "rate", "seconds", "entries/s", "MB/s", "servers' processor seconds", "resident MiB before, at most"}, rows)
 	fmt.Fprintln(w)
 	if len(windows) > 0 {
-		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "for", "operations/s", "of before", "p50", "p99", "p99.9", "max", "errors"}, windows)
+		printTable(w, markdown, 3, table.Row{"system", "shard", "when", "for", "operations/s", "of before", "p50", "p99", "p99.9", "max", "servers' processor time per operation", "errors"}, windows)
 		fmt.Fprintln(w)
 	}
 	seen := map[string]bool{}

@@ -19,6 +19,7 @@ const (
 	phaseDuring  // a move is under way
 	phaseBetween // one move is done, and the next has not begun
 	phaseAfter
+	phaseApart // half of the shard lies on each of two hosts, and does not move
 	movePhases
 )
 
@@ -30,11 +31,14 @@ type moveResult struct {
 	Rate    string    `json:"rate"`
 	Moves   []oneMove `json:"moves"`
 	// The windows are nil where nobody asked meanwhile, Between also after a single
-	// move. During is the moves alone: the pauses between them are Between.
+	// move. During is the moves alone: the pauses between them are Between. Apart is what
+	// the same callers get while half of the shard lies on each of two hosts and does not
+	// move, nil where that was not measured: what During lacks of it is the move's.
 	Before   *result  `json:"before,omitempty"`
 	During   *result  `json:"during,omitempty"`
 	Between  *result  `json:"between,omitempty"`
 	After    *result  `json:"after,omitempty"`
+	Apart    *result  `json:"apart,omitempty"`
 	Timeline []moment `json:"timeline,omitempty"`
 	// Resident is the memory of all servers before the first move, and MostResident
 	// the most that was seen from then to the last, in bytes; 0 where it is not told.
@@ -76,7 +80,8 @@ func (r *moveResult) serverCPU() spread {
 	return spreadOf(r.Moves, func(m oneMove) float64 { return m.ServerCPU })
 }
 
-// A mover moves the whole shard to the other side and waits until it is there.
+// A mover moves the whole shard to the other side and waits until it is there, after
+// so many moves.
 type mover func(ctx context.Context, times int) error
 
 // A moveRun is one shard, moved to and fro while a mixed load runs.
@@ -85,6 +90,7 @@ type moveRun struct {
 	flags   *moveFlags
 	store   store
 	move    mover
+	halve   mover // only the upper half; nil: Apart is not measured
 	servers *servers
 	result  *moveResult
 	running *runningLoop // nil: nobody asks
@@ -106,7 +112,7 @@ func (m *moveRun) underLoad(ctx context.Context) error {
 	m.line = newTimeline(moveTimelineLength)
 	if f.clients > 0 && r.Shape.Keys > 0 {
 		l := loop{store: m.store, load: load, clients: f.clients, rate: f.loadLimit, phases: movePhases, sticky: phaseDuring, timeline: m.line}
-		m.running = l.start(ctx, nil)
+		m.running = l.start(ctx, m.servers.cpu)
 	}
 	err := m.throughPhases(ctx)
 	if m.running != nil {
@@ -115,10 +121,14 @@ func (m *moveRun) underLoad(ctx context.Context) error {
 		if f.moves > 1 {
 			r.Between = &phases[phaseBetween]
 		}
-		r.Timeline = m.line.moments()
+		if m.apart() {
+			r.Apart = &phases[phaseApart]
+		}
 	}
 	return err
 }
+
+func (m *moveRun) apart() bool { return m.running != nil && m.halve != nil }
 
 func (m *moveRun) throughPhases(ctx context.Context) error {
 	around := func(length time.Duration) error {
@@ -144,7 +154,31 @@ func (m *moveRun) throughPhases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return around(m.flags.around)
+	if err := around(m.flags.around); err != nil {
+		return err
+	}
+	if m.running != nil {
+		m.result.Timeline = m.line.moments()
+	}
+	return m.measureApart(ctx)
+}
+
+// measureApart has half of the shard on each host for a while. What is done for that
+// is not measured.
+func (m *moveRun) measureApart(ctx context.Context) error {
+	if !m.apart() {
+		return nil
+	}
+	m.enter(phaseWarmup)
+	if err := m.halve(ctx, m.flags.moves); err != nil {
+		return err
+	}
+	m.enter(phaseApart)
+	if err := sleep(ctx, m.flags.around); err != nil {
+		return err
+	}
+	m.enter(phaseWarmup)
+	return m.halve(ctx, m.flags.moves+1)
 }
 
 // memoryPoll is between two looks at how much memory the servers hold.
@@ -215,19 +249,26 @@ func (a *app) moveIronkv(ctx context.Context, f *moveFlags, s shape) (r *moveRes
 	}
 	defer func() { err = errors.Join(err, st.close(), servers.stop()) }()
 	r = &moveResult{System: sysIronkv, Servers: servers.note, Shape: s, Rate: f.rate}
+	to := func(times int) client.HostID { return client.HostID(2 - times%2) }
 	move := func(ctx context.Context, times int) error {
-		return moveAll(ctx, st.Client, client.HostID(2-times%2), f.bytesPerSecond)
+		return moveAll(ctx, st.Client, delegation.All, to(times), f.bytesPerSecond)
 	}
 	m := moveRun{app: a, flags: f, store: st, move: move, servers: servers, result: r}
+	if f.apart {
+		upper := delegation.Range{From: delegation.At(delegation.Key(appendKey(nil, s.Keys/2))), Until: delegation.All.Until}
+		m.halve = func(ctx context.Context, times int) error {
+			return moveAll(ctx, st.Client, upper, to(times), client.RateUnlimited)
+		}
+	}
 	return r, m.underLoad(ctx)
 }
 
 // movePoll is between two looks at a move: short, since small moves take milliseconds.
 const movePoll = time.Millisecond
 
-// moveAll moves every key to a host and waits until it is done.
-func moveAll(ctx context.Context, c *client.Client, to client.HostID, rate uint64) error {
-	ids, err := c.MoveShard(ctx, delegation.All, to, client.WithRate(rate))
+// moveAll moves every key of r to a host and waits until it is done.
+func moveAll(ctx context.Context, c *client.Client, r delegation.Range, to client.HostID, rate uint64) error {
+	ids, err := c.MoveShard(ctx, r, to, client.WithRate(rate))
 	if err != nil {
 		return err
 	}
