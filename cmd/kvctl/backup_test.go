@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ironkv/delegation"
+	"ironkv/kv/client"
 )
 
 // backedUp returns a cluster with odd entries on two hosts, and a backup of it.
@@ -43,7 +47,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	expect(t, "the same keys", to.ok("scan", "--keys-only", "--key-format", "hex"), from.ok("scan", "--keys-only", "--key-format", "hex"))
 
-	m, err := readManifest(dir)
+	m, err := readBackup(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,15 +65,80 @@ func TestBackupAndRestore(t *testing.T) {
 	from.fails(exitFailure, "not empty", "backup", "--to", dir)
 }
 
-// A directory that a backup left when it was interrupted is told from any other.
-func TestBackupIntoWhatIsThere(t *testing.T) {
-	s, dir, _ := backedUp(t)
-	s.fails(exitFailure, "is not empty", "backup", "--to", dir)
-	if err := os.Remove(filepath.Join(dir, manifestName)); err != nil {
+// A backup that was interrupted, in the middle of a file or between two, by an error
+// or by its end, is gone on with by the same command.
+func TestABackupGoesOn(t *testing.T) {
+	s, _ := newShell(t, 2)
+	for _, key := range []string{"a", "b", "c", "x", "y"} {
+		s.ok("put", key, "old "+key)
+	}
+	s.ok("shard", "move", "--from", "m", "--to", "2")
+	dir := filepath.Join(t.TempDir(), "backup")
+	bk, err := openBackup(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
-	s.fails(exitFailure, "was interrupted", "backup", "--to", dir)
-	s.fails(exitFailure, "a backup that was interrupted", "restore", "--from", dir)
+	c, err := client.Dial(t.Context(), strings.Split(s.addr, ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := bk.of(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the network broke")
+	err = bk.add(delegation.Range{From: delegation.NegInf, Until: delegation.At("m")}, func(yield func(client.Entry, error) bool) {
+		for _, key := range []string{"a", "b"} {
+			if !yield(client.Entry{Key: []byte(key), Value: []byte("old " + key), Version: 1}, nil) {
+				return
+			}
+		}
+		yield(client.Entry{}, broken)
+	}, func(int) {})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	bk.save()
+	s.fails(exitFailure, "kvctl backup --to "+dir+" goes on", "restore", "--from", dir)
+
+	write(t, filepath.Join(dir, "000002.jsonl"), []byte("what a kill left of the next file"))
+	s.ok("put", "a", "new a")
+	s.ok("put", "c", "new c")
+	o := s.kvctl("backup", "--to", dir)
+	if o.code != exitOK || !strings.Contains(o.errOut, `2 keys up to "b\x00"`) || !strings.HasPrefix(o.out, "backed up 5 keys, ") {
+		t.Fatalf("it does not go on: %+v", o)
+	}
+	if _, err := os.Stat(filepath.Join(dir, unfinishedName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", unfinishedName, err)
+	}
+	to, _ := newShell(t, 1)
+	to.ok("restore", "--from", dir)
+	expect(t, "what was copied before and after", to.ok("scan"), "a\told a\nb\told b\nc\tnew c\nx\told x\ny\told y\n")
+
+	// Killed between its last file and its end.
+	if err := os.Rename(filepath.Join(dir, manifestName), filepath.Join(dir, unfinishedName)); err != nil {
+		t.Fatal(err)
+	}
+	to.fails(exitFailure, "another cluster", "backup", "--to", dir)
+	if out := s.ok("backup", "--to", dir); !strings.HasPrefix(out, "backed up 5 keys, ") {
+		t.Errorf("got %q", out)
+	}
+}
+
+// What is in a directory that is no part of a backup of this cluster is left alone.
+func TestBackupIntoWhatIsThere(t *testing.T) {
+	s, dir, _ := backedUp(t)
+	s.fails(exitFailure, "a whole backup", "backup", "--to", dir)
+	if err := os.Rename(filepath.Join(dir, manifestName), filepath.Join(dir, unfinishedName)); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "000001.jsonl"), func(b []byte) []byte { return b[1:] })
+	s.fails(exitFailure, "begin anew", "backup", "--to", dir)
+	if err := os.Remove(filepath.Join(dir, unfinishedName)); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(exitFailure, "is not empty", "backup", "--to", dir)
+	s.fails(exitFailure, "it is no backup", "restore", "--from", dir)
 	s.fails(exitFailure, "no such file", "restore", "--from", filepath.Join(dir, "nothing"))
 }
 
@@ -87,7 +156,7 @@ func TestRestoreRefusesWhatIsNotEmpty(t *testing.T) {
 // Whatever happens to a backup is found before anything is written.
 func TestRestoreFindsDamage(t *testing.T) {
 	_, dir, _ := backedUp(t)
-	m, err := readManifest(dir)
+	m, err := readBackup(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func FuzzManifest(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, manifestName), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := readManifest(dir)
+		m, err := readManifest(dir, manifestName)
 		if err != nil {
 			return
 		}

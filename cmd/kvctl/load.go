@@ -32,16 +32,17 @@ func (a *app) loadCommand() *cobra.Command {
 			"A directory: every regular file below it, key = its path from there with slashes, value =\n" +
 			"its content. A .jsonl file (or \"-\", stdin): a JSON object per line, as dump writes them. A\n" +
 			".tsv file: KEY, a tab, VALUE per line, all bytes as they are, the key as --key-format says.\n\n" +
-			"What is too large for the store (a value beyond 4 MiB, a key beyond 4 KiB) is skipped and\n" +
-			"reported, and makes the exit code 1 unless --skip-large is given. A write whose outcome is\n" +
-			"unknown is made again: load only ever writes the same value under a key. Where a key stands\n" +
-			"in a file twice, the later one wins.",
-		Args: cobra.ExactArgs(1),
+			"What the store cannot take (a value beyond 4 MiB, a key beyond 4 KiB or without a byte) is\n" +
+			"skipped and reported, and makes the exit code 1 unless --skip-large is given. A write whose\n" +
+			"outcome is unknown is made again: load only ever writes the same value under a key. Where a\n" +
+			"key stands in a file twice, the later one wins.",
+		Example: "  kvctl load ./photos --prefix photos/\n  kvctl load entries.jsonl\n  printf 'k\\tv\\n' | kvctl load - --format tsv",
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringVar(&o.prefix, "prefix", "", "put `PREFIX` before every key")
 	cmd.Flags().StringVar(&o.format, "format", "", "read the file as jsonl or tsv, whatever its name")
 	cmd.Flags().IntVar(&o.parallel, "parallel", defaultParallel, "write `N` batches at a time")
-	cmd.Flags().BoolVar(&o.skipLarge, "skip-large", false, "skipping what is too large is no failure")
+	cmd.Flags().BoolVar(&o.skipLarge, "skip-large", false, "skipping what the store cannot take (too large, or an empty key) is no failure")
 	cmd.RunE = verb(func(cmd *cobra.Command, args []string) error {
 		if o.parallel < 1 || o.parallel > maxParallel {
 			return usagef("--parallel %d: 1 to %d", o.parallel, maxParallel)
@@ -80,8 +81,12 @@ func (a *app) openSource(name string, o loadOptions) (*source, error) {
 		return nil, err
 	}
 	format := o.format
-	if format == "" {
+	switch format {
+	case "":
 		format = strings.TrimPrefix(filepath.Ext(name), ".")
+	case "jsonl", "tsv":
+	default:
+		return nil, usagef("--format %q: one of jsonl, tsv", format)
 	}
 	if name == "-" {
 		if o.format == "" {
@@ -229,6 +234,9 @@ func (a *app) load(ctx context.Context, c *client.Client, src *source, o loadOpt
 	err = w.finish(err)
 	b.done()
 	result := w.result(time.Since(start))
+	if ctx.Err() != nil {
+		a.warnf("%s of %s are written: the same command writes the rest, and these again", plural(int(result.Keys), "key"), src.name)
+	}
 	if err != nil {
 		return fmt.Errorf("loading %s stopped after %s: %w", src.name, plural(int(result.Keys), "key"), err)
 	}
@@ -263,7 +271,7 @@ func (a *app) printLoaded(verbed string, r loadedJSON) error {
 		a.warnf("skipped %s: %s", s.Name, s.Reason)
 	}
 	return a.emit(r, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s %s keys, %s in %.1f s (%s/s), %d skipped\n", verbed, humanize.Comma(int64(r.Keys)),
+		_, err := fmt.Fprintf(w, "%s %s, %s in %.1f s (%s/s), %d skipped\n", verbed, plural(int(r.Keys), "key"),
 			humanize.Bytes(r.Bytes), r.Seconds, humanize.Bytes(uint64(float64(r.Bytes)/max(r.Seconds, 1e-9))), len(r.Skipped))
 		return err
 	})

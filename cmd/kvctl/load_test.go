@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"ironkv/kv/cluster"
 )
 
 // oddEntries are keys and values of every kind of bytes, the ones that encodings trip
@@ -121,6 +126,33 @@ func TestLoadLines(t *testing.T) {
 }
 
 // A key or a value that the store cannot take is skipped and named, wherever it stands.
+// A slowEnd ends what it reads after a while, and then the command that reads it.
+type slowEnd struct {
+	io.Reader
+	cancel func()
+}
+
+func (r slowEnd) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil {
+		time.Sleep(500 * time.Millisecond) // the write is under way: its host has no room
+		r.cancel()
+	}
+	return n, err
+}
+
+// Who ends a load has interrupted it, whatever becomes of the writes under way, and is
+// told how to go on.
+func TestLoadInterrupted(t *testing.T) {
+	s, _ := newShell(t, 1, cluster.MemoryLimit(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, errOut bytes.Buffer
+	code := run(ctx, []string{"--addr", s.addr, "load", "-"}, slowEnd{strings.NewReader(`{"key":"k","value":"v"}`), cancel}, &out, &errOut)
+	if told := errOut.String(); code != exitFailure || !strings.Contains(told, "0 keys of stdin are written") || !strings.HasSuffix(told, "kvctl: interrupted\n") {
+		t.Fatalf("exit code %d, %s", code, told)
+	}
+}
+
 func TestLoadSkipsWhatIsTooLarge(t *testing.T) {
 	s, _ := newShell(t, 1)
 	key, value := strings.Repeat("k", 4097), strings.Repeat("v", 4<<20+1)

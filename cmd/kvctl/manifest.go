@@ -8,11 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"ironkv/kv/client"
 )
 
 const (
 	// manifestName is the file whose presence says that a backup is complete.
 	manifestName = "manifest.json"
+	// unfinishedName is the manifest of what there is of one that is not.
+	unfinishedName = "unfinished.json"
 	// manifestFormat names the layout that this program writes and reads.
 	manifestFormat = "ironkv-backup-1"
 )
@@ -31,6 +35,8 @@ type manifest struct {
 	Keys        uint64     `json:"keys"`
 	Bytes       uint64     `json:"bytes"` // of keys and values
 	Files       []fileInfo `json:"files"`
+	// Hosts are those of the cluster that answered at the start, and their incarnations.
+	Hosts map[client.HostID]string `json:"hosts,omitempty"`
 }
 
 // A fileInfo tells what a file of a backup holds: the entries of one range.
@@ -51,12 +57,12 @@ const backupConsistency = "The hosts go on serving meanwhile. Every entry in the
 	"For a snapshot, let no one write meanwhile."
 
 // write puts the manifest into dir at once: it is there in full or not at all.
-func (m *manifest) write(dir string) error {
+func (m *manifest) write(dir, name string) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	temporary := filepath.Join(dir, manifestName+".tmp")
+	temporary := filepath.Join(dir, name+".tmp")
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -65,7 +71,7 @@ func (m *manifest) write(dir string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, filepath.Join(dir, manifestName)); err != nil {
+	if err := os.Rename(temporary, filepath.Join(dir, name)); err != nil {
 		return err
 	}
 	return syncDir(dir)
@@ -80,15 +86,25 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func readManifest(dir string) (*manifest, error) {
-	path := filepath.Join(dir, manifestName)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: %s is missing; a backup that was interrupted has none", errDamaged, path)
+// readBackup returns the manifest of a whole backup.
+func readBackup(dir string) (*manifest, error) {
+	m, err := readManifest(dir, manifestName)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return m, err
 	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	if m, err := readManifest(dir, unfinishedName); err == nil {
+		return nil, fmt.Errorf("%w: %s holds a part of one, begun at %s: kvctl backup --to %s goes on with it",
+			errDamaged, dir, m.Started.Format(time.RFC3339), dir)
+	}
+	return nil, fmt.Errorf("%w: %s has no %s: it is no backup", errDamaged, dir, manifestName)
+}
+
+func readManifest(dir, name string) (*manifest, error) {
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

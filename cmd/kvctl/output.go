@@ -141,6 +141,21 @@ func (f keyFormat) boundJSON(b delegation.Bound) (plain, base *string) {
 	return f.json([]byte(key))
 }
 
+// until is the end of the range, where the keys are utf8.
+func (r rangeJSON) until() (delegation.Bound, error) {
+	switch {
+	case r.Until64 != nil:
+		b, err := base64.StdEncoding.DecodeString(*r.Until64)
+		if err != nil {
+			return delegation.Bound{}, err
+		}
+		return delegation.NewBound(b)
+	case r.Until != nil:
+		return delegation.NewBound([]byte(*r.Until))
+	}
+	return delegation.PosInf, nil
+}
+
 // newEncoder returns an encoder of JSON lines that leaves <, > and & alone.
 func newEncoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(w)

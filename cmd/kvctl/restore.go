@@ -44,7 +44,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		if parallel < 1 || parallel > maxParallel {
 			return usagef("--parallel %d: 1 to %d", parallel, maxParallel)
 		}
-		m, err := readManifest(dir)
+		m, err := readBackup(dir)
 		if err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			}
 			lives, err := ghost.ReadDir(dirs...)
 			if errors.Is(err, os.ErrNotExist) {
-				return usageError{err}
+				return usagef("%w: give the directories that kvd --journal wrote into", err)
 			}
 			if err != nil {
 				return err
@@ -53,6 +53,9 @@ func (a *app) verifyCommand() *cobra.Command {
 			report, err := ghost.Verify(lives, options)
 			if printing := a.printVerify(report); printing != nil && err == nil {
 				err = printing
+			}
+			if errors.Is(err, ghost.ErrTruncated) {
+				err = fmt.Errorf("%w: stop the host if it runs; if it was killed and not started again, say --killed", err)
 			}
 			return err
 		}),

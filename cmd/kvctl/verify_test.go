@@ -79,6 +79,7 @@ func TestVerify(t *testing.T) {
 		whole[8] ^= 1
 	}
 	s.fails(exitUsage, "no journal", "verify", t.TempDir())
+	s.fails(exitUsage, "is no directory", "verify", path)
 	s.fails(exitUsage, "no such", "verify", filepath.Join(dir, "not"))
 	s.fails(exitUsage, "one directory", "verify", dir, dir+"/.")
 	s.fails(exitUsage, "arg", "verify")
@@ -90,7 +91,7 @@ func TestVerifyKilled(t *testing.T) {
 	s := &shell{t: t, addr: "127.0.0.1:1"} // no cluster is asked
 	dir := t.TempDir()
 	file := takeSteps(t, dir, 9)
-	s.fails(exitFailure, "truncated", "verify", dir)
+	s.fails(exitFailure, "truncated: stop the host if it runs", "verify", dir)
 	if out := s.ok("verify", dir, "--killed"); !strings.Contains(out, "killed: journal "+file.Path()+": no end behind step 9\n") {
 		t.Errorf("got %q", out)
 	}

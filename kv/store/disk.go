@@ -55,7 +55,10 @@ func OpenDisk(dir string, id DirIdentity, opts DiskOptions) (_ *Disk, err error)
 		return nil, err
 	}
 	if err := fs.MkdirAll(dir, directoryMode); err != nil {
-		return nil, classify("make "+dir, err)
+		return nil, unusable("make "+dir, err)
+	}
+	if _, err := leftovers(fs, dir); errors.Is(err, ErrWrongDirectory) { // before there is a file LOCK in it
+		return nil, err
 	}
 	lock, err := lockDirectory(fs, dir)
 	if err != nil {
@@ -75,7 +78,7 @@ func lockDirectory(fs vfs.FS, dir string) (*pebble.Lock, error) {
 	lock, err := pebble.LockDirectory(dir, fs)
 	var system interface{ Timeout() bool } // os.PathError: the file LOCK itself cannot be opened
 	if errors.As(err, &system) && !system.Timeout() {
-		return nil, classify("lock "+dir, err)
+		return nil, unusable("lock "+dir, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s is open in another process, or twice in this one (%w): a host runs once",

@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,7 +17,7 @@ var (
 	// directory open.
 	ErrLocked = errors.New("data directory in use")
 	// ErrWrongDirectory says that a directory belongs to another host or another
-	// cluster, or holds something else altogether.
+	// cluster, holds something else altogether, or cannot be one.
 	ErrWrongDirectory = errors.New("wrong data directory")
 	// ErrFormat says that the directory was written in another format.
 	ErrFormat = errors.New("data directory of another format")
@@ -67,6 +69,17 @@ func classify(what string, err error) error {
 	}
 	return fmt.Errorf("%w: %s: %w; check the disk, then start the host again: it goes on from what is durable",
 		ErrFailed, what, err)
+}
+
+// unusable is classify for what is done to a directory before anything is in it: it may
+// just be no place for one.
+func unusable(what string, err error) error {
+	for _, no := range []error{fs.ErrPermission, fs.ErrNotExist, syscall.ENOTDIR, syscall.EROFS} {
+		if errors.Is(err, no) {
+			return fmt.Errorf("%w: %s: %w; give a directory that this user may make, or write to", ErrWrongDirectory, what, err)
+		}
+	}
+	return classify(what, err)
 }
 
 // corrupt says that what (a file or a record) is damaged, and how.

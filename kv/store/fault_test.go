@@ -265,6 +265,14 @@ func TestDirectoryIsOneHosts(t *testing.T) {
 	if _, err := OpenDisk(alien, testIdentity, opts); !errors.Is(err, ErrWrongDirectory) {
 		t.Fatalf("a directory with other files: %v", err)
 	}
+	if names, err := os.ReadDir(alien); err != nil || len(names) != 1 {
+		t.Errorf("in somebody else's directory are now %v, %v", names, err)
+	}
+	for _, nowhere := range []string{"/proc/nowhere", filepath.Join(alien, "thesis.txt", "data")} {
+		if _, err := OpenDisk(nowhere, testIdentity, opts); !errors.Is(err, ErrWrongDirectory) || !strings.Contains(err.Error(), "give a directory") {
+			t.Errorf("%s: %v", nowhere, err)
+		}
+	}
 }
 
 // TestWindowGrows: answers are found again after the window was widened.

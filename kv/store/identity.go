@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/errors/oserror"
@@ -87,7 +88,7 @@ func checkParents(fs vfs.FS, dir string) error {
 			return fmt.Errorf("%w: it lies within %s, which belongs to a host: give each host a directory of its own",
 				ErrWrongDirectory, parent)
 		} else if !oserror.IsNotExist(err) {
-			return classify("look at "+path, err)
+			return unusable("look at "+path, err)
 		}
 	}
 	return nil
@@ -125,42 +126,54 @@ func syncDirectory(fs vfs.FS, dir string) error {
 }
 
 // clearUnclaimed makes a directory without an identity empty, if it holds nothing
-// but what an interrupted making of it left. It refuses one in which somebody else
-// keeps files, or a host its entries.
+// but leftovers.
 func clearUnclaimed(fs vfs.FS, dir string) error {
-	names, err := fs.List(dir)
+	paths, err := leftovers(fs, dir)
 	if err != nil {
-		return classify("list "+dir, err)
+		return err
 	}
-	var leftovers []string
-	for _, name := range names {
-		path := fs.PathJoin(dir, name)
-		switch {
-		case name == "LOCK" || name == "lost+found":
-		case strings.HasSuffix(name, ".sst"):
-			return corrupt(fs.PathJoin(dir, identityFile), errMissing)
-		case isLog(name):
-			info, err := fs.Stat(path)
-			if err != nil {
-				return classify("look at "+path, err)
-			}
-			if info.Size() > 0 {
-				return corrupt(fs.PathJoin(dir, identityFile), errMissing)
-			}
-			leftovers = append(leftovers, path)
-		case isLeftover(name):
-			leftovers = append(leftovers, path)
-		default:
-			return fmt.Errorf("%w: %s has no file %s, but others, such as %s: give the host an empty directory",
-				ErrWrongDirectory, dir, identityFile, name)
-		}
-	}
-	for _, path := range leftovers {
+	for _, path := range paths {
 		if err := fs.Remove(path); err != nil {
 			return classify("remove "+path, err)
 		}
 	}
 	return nil
+}
+
+// leftovers lists what an interrupted making of a directory left in it. It refuses a
+// directory without an identity in which somebody else keeps files, or a host its
+// entries.
+func leftovers(fs vfs.FS, dir string) (paths []string, err error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, unusable("list "+dir, err)
+	}
+	if slices.Contains(names, identityFile) {
+		return nil, nil
+	}
+	for _, name := range names {
+		path := fs.PathJoin(dir, name)
+		switch {
+		case name == "LOCK" || name == "lost+found":
+		case strings.HasSuffix(name, ".sst"):
+			return nil, corrupt(fs.PathJoin(dir, identityFile), errMissing)
+		case isLog(name):
+			info, err := fs.Stat(path)
+			if err != nil {
+				return nil, classify("look at "+path, err)
+			}
+			if info.Size() > 0 {
+				return nil, corrupt(fs.PathJoin(dir, identityFile), errMissing)
+			}
+			paths = append(paths, path)
+		case isLeftover(name):
+			paths = append(paths, path)
+		default:
+			return nil, fmt.Errorf("%w: %s has no file %s, but others, such as %s: give the host an empty directory",
+				ErrWrongDirectory, dir, identityFile, name)
+		}
+	}
+	return paths, nil
 }
 
 var errMissing = errors.New("the file is missing")
