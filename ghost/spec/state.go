@@ -180,21 +180,35 @@ func (s State) WithoutReads() State {
 	return s
 }
 
-// InSessions returns the state in which each session is called what of says.
-func (s State) InSessions(of func(marshal.SessionID) marshal.SessionID) State {
-	rename := func(g Given) Given {
-		g.Ticket.Session = of(g.Ticket.Session)
+// Names say how keys, operations and sessions are called instead.
+type Names interface {
+	Key(delegation.Key) delegation.Key
+	Operation(Operation) Operation
+	Session(marshal.SessionID) marshal.SessionID
+}
+
+// In returns the state in other names; in pages, replies to scans, keys keep theirs.
+func (s State) In(names Names) State {
+	given := func(g Given) Given {
+		g.Ticket.Session = names.Session(g.Ticket.Session)
 		return g
 	}
-	given := Init().given
+	t := Init()
+	for r := range s.rows.All() {
+		r.Key = names.Key(r.Key)
+		t.rows = t.rows.With(r)
+	}
+	for d := range s.done.All() {
+		d.Operation = names.Operation(d.Operation)
+		t.done = t.done.With(d)
+	}
 	for g := range s.given.All() {
-		given = given.With(rename(g))
+		t.given = t.given.With(given(g))
 	}
-	s.given, s.reads = given, slices.Clone(s.reads)
-	for i := range s.reads {
-		s.reads[i] = rename(s.reads[i])
+	for _, g := range s.reads {
+		t.reads = append(t.reads, given(g))
 	}
-	return s
+	return t
 }
 
 // get: the reply is what the table holds (Get, Services/SHT/HT.s.dfy).

@@ -33,15 +33,16 @@
 //	mixed-gives-up mixed, 2 writes, 1 given up                 29,142,828 213,625,970   37  395 9,480
 //	opposite-keys opposite with 1 crash                        12,326,496 82,308,437   43  229 6,700
 //	P-crossing    P: 2 hosts, 2 writes, 1 move, any given up        4,491     29,184   21  0.1    40
-//	P-return      P: 2 hosts, 2 writes, there and back             10,955     53,864   30  0.3    50
-//	P-chase       P: 3 hosts, 1 write, 2 moves                      5,919     22,845   23  0.1    40
-//	P-anywhere    P: 3 hosts, 1 write, 2 moves to any host         16,977     60,743   23  0.4    60
-//	P-four        P: the same with 4 hosts                         22,226     77,106   23  0.7    60
-//	P-impatient   P-return, any requests given up                  63,768    536,460   30    1   110
-//	P-to-and-fro  P: 2 hosts, 2 writes, 3 moves to any, in turn   325,347  1,601,073   40    9   290
-//	P-three-orders P: 3 hosts, 1 write, 3 moves to any at once    964,063  4,096,863   31   21   630
-//	P-four-busy   P: 4 hosts, 2 writes, 2 moves to any            224,184  1,036,098   32    6   240
-//	P-four-around P: 4 hosts, 1 write, 2 moves in turn, 1 more  1,036,268  4,478,662   31   23   700
+//	P-return      P: 2 hosts, 2 writes, there and back             11,015     54,265   30  0.3    50
+//	P-chase       P: 3 hosts, 1 write, 2 moves                      2,971     11,453   23  0.1    40
+//	P-anywhere    P: 3 hosts, 1 write, 2 moves to any host          8,569     30,635   23  0.3    50
+//	P-four        P: the same with 4 hosts                         11,235     38,989   23  0.6    60
+//	P-keys        P: 2 hosts, 2 like clients, 2 writes, 2 moves     1,290      5,478   25  0.1    40
+//	P-impatient   P-return, any requests given up                  64,008    538,544   30    1   100
+//	P-to-and-fro  P: 2 hosts, 2 writes, 3 moves to any, in turn   331,359  1,648,817   40   10   300
+//	P-three-orders P: 3 hosts, 1 write, 3 moves to any at once    166,010    709,613   31    6   220
+//	P-four-busy   P: 4 hosts, 2 writes, 2 moves to any            113,075    523,691   32    4   170
+//	P-four-around P: 4 hosts, 1 write, 2 moves in turn, 1 more  1,042,724  4,522,350   31   24   660
 //
 // Memory is what was taken from the system; live are some 60 bytes a state, and what is
 // garbage is left until it is four times as much, or all of it comes to 10 GiB.

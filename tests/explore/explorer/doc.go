@@ -44,13 +44,18 @@
 //
 // # Symmetry
 //
-// P does not look at names: states that differ in the names of hosts only are one, where
-// no order names them (rename.go). That leaves half of the states with three hosts, a fifth
-// with four. A test counts the same states in a search in which hosts keep their names, and
-// another takes every step in all names. Of hosts no use is made of it. Their orders name
+// P does not look at names: states that differ in names only are one (rename.go), in all
+// names of hosts, clients and keys in which the scope is itself: hosts that no order names,
+// or that orders of two clients name in each other's place; clients that want the same;
+// two keys, each moved with all of its side of the order of keys, or not at all. Of three
+// hosts that two like clients give orders to, that leaves a quarter of the states; of four,
+// a tenth; of two keys, a half, which is the most that keys can give: a move takes them in
+// their order, and a redirect names a range of them, so all that can change is which way
+// round they are. A test counts the same states in a search in which all keep their names,
+// and another takes every step in all names. Of hosts no use is made of it. Their orders name
 // them, which leaves none to change; and it would be wrong: after a crash a host greets the
 // others in the order of their names, so that a scope with one crash has 5,226 states, and
-// 5,160 where two hosts have changed names. Keys have an order, in which a move takes them.
+// 5,160 where two hosts have changed names.
 //
 // # What is checked
 //

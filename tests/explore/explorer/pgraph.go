@@ -22,7 +22,7 @@ import (
 type pgraph struct {
 	scope ProtocolScope
 	ids   []delegation.HostID // by place
-	names []names             // that may be told from the scope by nothing; the hosts' own first
+	names []names             // that may be told from the scope by nothing; their own first
 
 	lock     sync.Mutex
 	hosts    map[hash]*phost
@@ -35,7 +35,7 @@ type pgraph struct {
 type (
 	phost struct {
 		protocol.Host
-		called []hash // what it is called by, if hosts have each of the graph's names
+		called []hash // what it is called by, in each of the graph's names
 
 		lock  sync.Mutex
 		steps map[*ppacket][]*pstep // of nil those without a packet
@@ -154,7 +154,7 @@ func (g *pgraph) packet(p protocol.Packet) *ppacket {
 func (g *pgraph) serviceOf(s spec.State) *pservice {
 	key := hashOf(s.Encode(nil))
 	return one(g, g.services, key, func() *pservice {
-		return &pservice{s, g.calls(key, func(n names) []byte { return s.InSessions(n.session).Encode(nil) })}
+		return &pservice{s, g.calls(key, func(n names) []byte { return s.In(n).Encode(nil) })}
 	})
 }
 
@@ -293,14 +293,15 @@ func (g *pgraph) key(b []byte, s *pstate) []byte {
 	return b
 }
 
-// encode appends what tells states of one search apart, if hosts have the k-th names.
+// encode appends what tells states of one search apart, in the k-th names.
 func (g *pgraph) encode(b []byte, s *pstate, k int) []byte {
-	for _, id := range g.ids {
-		place := slices.Index(g.names[k], id)
+	for _, h := range s.hosts {
+		place := slices.Index(g.names[k].hosts, h.Me)
 		b = append(b, s.hosts[place].called[k][:]...)
 	}
 	for _, c := range s.clients {
-		b = append(b, c.called[k][:]...)
+		place := slices.Index(g.names[k].clients, c.ID)
+		b = append(b, s.clients[place].called[k][:]...)
 	}
 	b = append(b, s.service.called[k][:]...)
 	b = binary.BigEndian.AppendUint64(b, s.sums[k][0])

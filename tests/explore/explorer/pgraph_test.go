@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"ironkv/delegation"
 	"ironkv/ghost/judge"
 	"ironkv/ghost/protocol"
 	"ironkv/tests/explore/search"
@@ -53,7 +54,7 @@ func TestPIsSearchedAsItTellsItself(t *testing.T) {
 // and what they have sent each other.
 func TestWhatIsLeftOutOfPHidesNothing(t *testing.T) {
 	for _, scope := range Protocols[:3] {
-		scope.Workers = 2
+		scope.Workers, scope.Named = 2, true
 		for _, scope.GivesUp = range []int{0, 1, AnyNumber} {
 			if scope.GivesUp != 0 && scope.Name != "P-crossing" {
 				continue // for the long run
@@ -84,41 +85,82 @@ func called[V any](of map[hash]V) []hash {
 	return slices.SortedFunc(maps.Keys(of), func(a, b hash) int { return bytes.Compare(a[:], b[:]) })
 }
 
-// anywhereOf are scopes in which hosts may change their names.
-func anywhereOf() []ProtocolScope {
-	return []ProtocolScope{
-		{Name: "three", System: wanted(3, wants{wantSet(keyA, "x")}, wants{anywhere(onlyA), anywhere(onlyA)})},
-		{Name: "four", GivesUp: 1, System: wanted(4, wants{wantSet(keyA, "x")}, wants{anywhere(both)})},
+// A many is a scope that is itself in other names, and steps which a fault makes to
+// depend on names.
+type many struct {
+	ProtocolScope
+	names int
+	fault func(a protocol.Action, was protocol.Host) bool
+}
+
+func manyNamed() []many {
+	received := func(a protocol.Action, was protocol.Host) bool { return was.Me == 3 && a.Name() == "NextDelegate" }
+	second := written(func(p protocol.Packet) bool { return p.Src.Client.Port() == 2 })
+	upper := written(func(p protocol.Packet) bool { return p.Msg.(protocol.SetRequest).Key == keyB })
+	clients := wanted(2, wants{wantSet(keyA, "x"), wantShard(both, 2)}, wants{wantSet(keyA, "x"), wantShard(both, 2)})
+	keys := wanted(2, wants{wantSet(keyA, "x"), wantShard(below(keyB), 2)}, wants{wantSet(keyB, "x"), wantShard(from(keyB), 2)})
+	return []many{
+		{ProtocolScope{Name: "three", System: wanted(3, wants{wantSet(keyA, "x")}, wants{anywhere(onlyA), anywhere(onlyA)})}, 2, received},
+		{ProtocolScope{Name: "four", GivesUp: 1, System: wanted(4, wants{wantSet(keyA, "x")}, wants{anywhere(both)})}, 6, received},
+		{ProtocolScope{Name: "clients", System: clients}, 2, second},
+		{ProtocolScope{Name: "clients, whole", Whole: true, System: clients}, 2, second},
+		{ProtocolScope{Name: "keys", System: keys}, 2, upper},
+		{ProtocolScope{Name: "keys, whole", Whole: true, System: keys}, 2, upper},
+		{ProtocolScope{Name: "hosts with clients", System: wanted(3, wants{wantSet(keyA, "x")}, wants{wantShard(both, 2)}, wants{wantShard(both, 3)})}, 2, received},
 	}
 }
 
-// States that differ in the names of hosts only are one: there are as many as a search in
-// which hosts keep their names can tell apart, no more and no less.
+// written are the steps that execute or redirect one of these writes.
+func written(these func(protocol.Packet) bool) func(protocol.Action, protocol.Host) bool {
+	return func(a protocol.Action, _ protocol.Host) bool {
+		set, ok := a.(protocol.NextSetRequest)
+		return ok && these(set.Packet)
+	}
+}
+
+// visited searches with states told apart by key, and returns besides what of it differs
+// in more than names: states, and those of all hosts and S.
+func (g *pgraph) visited(key func([]byte, *pstate) []byte) (r search.Report, states, cores map[hash]bool, err error) {
+	states, cores = map[hash]bool{}, map[hash]bool{}
+	var lock sync.Mutex
+	space := g.space()
+	space.Key = key
+	space.Check = func(s *pstate) error {
+		state := hashOf(g.key(nil, s))
+		core := hashOf(g.key(nil, &pstate{hosts: s.hosts, service: s.service, sums: make([][2]uint64, len(g.names))}))
+		lock.Lock()
+		defer lock.Unlock()
+		states[state], cores[core] = true, true
+		return g.check(s)
+	}
+	r, err = search.Run(space)
+	return r, states, cores, err
+}
+
+// States that differ in names only are one. There are as many as a search in which all
+// keep their names can tell apart, no more and no less; but where clients change names,
+// which of them goes first is something else in other names: there it is the states of
+// the hosts that are the same, and all where nothing is left out.
 func TestNamesMakeNoDifference(t *testing.T) {
-	for _, scope := range anywhereOf() {
+	for _, scope := range manyNamed() {
 		scope.Workers = 2
-		g := newPGraph(scope)
-		r, err := g.explore()
+		g := newPGraph(scope.ProtocolScope)
+		r, _, cores, err := g.visited(g.key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var lock sync.Mutex
-		orbits := map[hash]bool{}
-		named := g.space()
-		named.Key = func(b []byte, s *pstate) []byte { return g.encode(b, s, 0) }
-		named.Check = func(s *pstate) error {
-			key := hashOf(g.key(nil, s))
-			lock.Lock()
-			defer lock.Unlock()
-			orbits[key] = true
-			return g.check(s)
-		}
-		of, err := search.Run(named)
+		of, orbits, all, err := g.visited(func(b []byte, s *pstate) []byte { return g.encode(b, s, 0) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %d names, %d states, %d with names", scope.Name, len(g.names), r.States, of.States)
-		if r.States != len(orbits) || r.Depth != of.Depth || 3*r.States > 2*of.States {
+		if len(g.names) != scope.names || 2*scope.names*r.States > 3*of.States {
+			t.Errorf("%s: %d names, want %d; %d states, %d with names", scope.Name, len(g.names), scope.names, r.States, of.States)
+		}
+		if !slices.Equal(called(cores), called(all)) {
+			t.Errorf("%s: %d states of hosts, want %d", scope.Name, len(cores), len(all))
+		}
+		if exact := scope.Whole || slices.Equal(g.names[0].clients, g.names[len(g.names)-1].clients); exact && (r.States != len(orbits) || r.Depth != of.Depth) {
 			t.Errorf("%s: %d states, of which %d differ in more than names; depth %d and %d", scope.Name, r.States, len(orbits), r.Depth, of.Depth)
 		}
 	}
@@ -167,17 +209,17 @@ func told(steps []*pstep, k int) (all []string) {
 
 // A host does the same whatever it and others are called; one that does not is found out.
 func TestHostsOfOtherNamesDoTheSame(t *testing.T) {
-	for _, scope := range anywhereOf() {
+	for _, scope := range manyNamed() {
 		for _, fault := range []bool{false, true} {
 			if fault {
 				scope.tamper = func(a protocol.Action, was protocol.Host, o *protocol.Outcome) {
-					if was.Me == 3 && a.Name() == "NextDelegate" {
-						o.Host.Clock = was.Clock
+					if scope.fault(a, was) {
+						o.Host.Sessions, o.Host.Clock = was.Sessions, was.Clock
 					}
 				}
 			}
 			scope.Workers = 2
-			g := newPGraph(scope)
+			g := newPGraph(scope.ProtocolScope)
 			_, err := g.explore()
 			if err != nil && !fault {
 				t.Fatal(err)
@@ -186,9 +228,33 @@ func TestHostsOfOtherNamesDoTheSame(t *testing.T) {
 			if (err != nil) != fault {
 				t.Errorf("%s, with a fault: %t: %v", scope.Name, fault, err)
 			}
-			if t.Logf("%d steps compared", compared); !fault && compared < 500 {
+			if t.Logf("%s: %d steps compared", scope.Name, compared); !fault && compared < 500 {
 				t.Error("too few to tell")
 			}
+		}
+	}
+}
+
+// Where keys have more than two sides, or an order, they keep their names.
+func TestKeysThatKeepTheirNames(t *testing.T) {
+	sets := wants{wantSet(keyA, "x"), wantSet(keyB, "x")}
+	for what, s := range map[string]protocol.System{
+		"one key":           wanted(2, wants{wantSet(keyA, "x")}, wants{wantShard(below(keyB), 2)}),
+		"three keys":        wanted(2, sets, wants{wantSet("c", "x")}),
+		"a range of both":   wanted(2, sets, wants{wantShard(delegation.All, 2)}),
+		"a range in a side": wanted(2, sets, wants{wantShard(onlyA, 2)}),
+		"a page":            wanted(2, sets, wants{protocol.ScanRequest{Range: both}}),
+	} {
+		if m := mirrorOf(s); m != nil {
+			t.Errorf("%s: %v", what, m)
+		}
+	}
+	for what, s := range map[string]protocol.System{
+		"who wants another": wanted(2, wants{wantSet(keyA, "x")}, wants{wantSet(keyB, "y")}),
+		"one moves alone":   wanted(2, wants{wantSet(keyA, "x")}, wants{wantSet(keyB, "x")}, wants{wantShard(below(keyB), 2)}),
+	} {
+		if n := namesOf(ProtocolScope{System: s}); mirrorOf(s) == nil || len(n) != 1 {
+			t.Errorf("%s: %d ways to name all", what, len(n))
 		}
 	}
 }

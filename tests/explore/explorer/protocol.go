@@ -22,7 +22,7 @@ type ProtocolScope struct {
 	// or AnyNumber. After many redirects a client always may.
 	GivesUp int
 	// Whole searches also what is left out elsewhere because it cannot be told apart, and
-	// Named what differs from it in the names of hosts only (rename.go).
+	// Named what differs from it in names only (rename.go).
 	Whole, Named bool
 	// Workers and MaxStates are as in [Scope].
 	Workers, MaxStates int
@@ -44,7 +44,7 @@ func (s ProtocolScope) String() string {
 		text += fmt.Sprintf(", requests given up: %d", s.GivesUp)
 	}
 	if n := len(namesOf(s)); n > 1 {
-		text += fmt.Sprintf("; %d ways to name the hosts are one", n)
+		text += fmt.Sprintf("; %d ways to name all are one", n)
 	}
 	return text
 }
@@ -100,6 +100,7 @@ var Protocols = []ProtocolScope{
 	{Name: "P-chase", System: wanted(3, wants{wantSet(keyA, "x")}, wants{wantShard(both, 2)}, wants{wantShard(both, 3)})},
 	{Name: "P-anywhere", System: wanted(3, wants{wantSet(keyA, "x")}, wants{anywhere(both)}, wants{anywhere(both)})},
 	{Name: "P-four", System: wanted(4, wants{wantSet(keyA, "x")}, wants{anywhere(both)}, wants{anywhere(both)})},
+	{Name: "P-keys", System: wanted(2, wants{wantSet(keyA, "x"), wantShard(below(keyB), 2)}, wants{wantSet(keyB, "x"), wantShard(from(keyB), 2)})},
 }
 
 // DeepProtocols are larger ones, for the long run.
