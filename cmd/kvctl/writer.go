@@ -36,7 +36,8 @@ const (
 // A writer puts items through batches, several at a time. Items of one key are
 // written in the order in which they came.
 type writer struct {
-	ctx    context.Context
+	caller context.Context
+	ctx    context.Context // ends with a failure, too
 	client *client.Client
 	queues []chan item
 	group  *errgroup.Group
@@ -60,9 +61,9 @@ type loadedJSON struct {
 	Skipped []skippedJSON `json:"skipped"`
 }
 
-func newWriter(ctx context.Context, c *client.Client, parallel int) *writer {
-	group, ctx := errgroup.WithContext(ctx)
-	w := &writer{ctx: ctx, client: c, group: group, memory: semaphore.NewWeighted(queuedBytes), seed: maphash.MakeSeed()}
+func newWriter(caller context.Context, c *client.Client, parallel int) *writer {
+	group, ctx := errgroup.WithContext(caller)
+	w := &writer{caller: caller, ctx: ctx, client: c, group: group, memory: semaphore.NewWeighted(queuedBytes), seed: maphash.MakeSeed()}
 	for range parallel {
 		queue := make(chan item, batchItems)
 		w.queues = append(w.queues, queue)
@@ -95,16 +96,17 @@ func (w *writer) skip(name, reason string) {
 }
 
 // finish waits until everything is written. sourceErr is what ended the source: an
-// error of its own, or only the echo of one here.
+// error of its own, or only the echo of one here. Where the caller gave up, that is the
+// error, whatever the writes that were under way say: they are made again, or never.
 func (w *writer) finish(sourceErr error) error {
 	for _, queue := range w.queues {
 		close(queue)
 	}
-	err := w.group.Wait()
-	if err != nil {
-		return err
+	err := cmp.Or(w.group.Wait(), sourceErr)
+	if err != nil && w.caller.Err() != nil {
+		return w.caller.Err()
 	}
-	return sourceErr
+	return err
 }
 
 // result tells what has been written so far.

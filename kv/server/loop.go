@@ -103,9 +103,6 @@ type loop struct {
 	nextRoom kv.Time          // when the store is asked for its room again
 	keys     []delegation.Key // of the requests that come next; shares the inbox's memory
 	taken    int              // bytes of messages stepped with since it was asked
-	arrivedAt kv.Time
-	gap       kv.Time
-	arrived   bool
 	// fullBatch says that the last batch ended because it had maxBatchSteps.
 	fullBatch bool
 	stats     counts
@@ -154,7 +151,6 @@ func (l *loop) turn() error {
 		return err
 	}
 	now := l.watch.now()
-	l.paces(now)
 	l.inbox.stamp(now)
 	l.stats.Crowded = l.inbox.crowded
 	if err := l.pipeline.failure(); err != nil {
@@ -300,11 +296,4 @@ func (l *loop) send() error {
 	l.pipeline.queue(l.out)
 	l.out = nil
 	return nil
-}
-
-func (l *loop) paces(now kv.Time) {
-	if l.arrived {
-		l.gap += (now - l.arrivedAt - l.gap) / 4
-		l.arrivedAt = now
-	}
 }

@@ -16,7 +16,6 @@ import (
 // cannot be answered costs as much as an answer.
 func (l *loop) receive() error {
 	n, err := l.await()
-	l.arrived = n > 0
 	receives := 1
 	for err == nil && receives < maxReceives && l.inbox.front.len() < maxBatchSteps && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
 		n, err = l.socket.TryReceive(l.deliver)
@@ -51,8 +50,7 @@ func (l *loop) await() (int, error) {
 	if !l.inbox.empty() || due <= l.watch.last {
 		return l.socket.TryReceive(l.deliver)
 	}
-	wait := due - l.watch.last
-	l.socket.Linger(l.pipeline.idle() && (wait >= lingerLeast || 2*l.gap < wait))
+	l.socket.Linger(l.pipeline.idle() && due-l.watch.last >= lingerLeast)
 	n, err := l.socket.Receive(l.watch.at(due), l.deliver)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// A deadline that had passed before the call took nothing from the
