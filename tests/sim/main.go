@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"maps"
@@ -60,9 +61,13 @@ func parse() ([]sim.Options, settings, error) {
 	if *big {
 		s.Size = sim.Big
 	}
-	wires := map[string]sim.Wire{"values": sim.Values, "bytes": sim.Bytes, "datagrams": sim.Datagrams}
 	known := false
-	if s.Wire, known = wires[*wire]; !known {
+	for _, w := range []sim.Wire{sim.Values, sim.Bytes, sim.Datagrams} {
+		if w.String() == *wire {
+			s.Wire, known = w, true
+		}
+	}
+	if !known {
 		return nil, s, fmt.Errorf("-wire %s: there are values, bytes and datagrams", *wire)
 	}
 	if s.seeds < 1 || s.Steps < 0 || flag.NArg() > 0 {
@@ -89,17 +94,46 @@ func parse() ([]sim.Options, settings, error) {
 	return list, s, nil
 }
 
-// byStrength splits the list into runs that check all invariants equally often, those
-// that do so most often first.
+// A strength is what runs whose speeds may be compared have in common.
+type strength struct {
+	every uint64
+	disk  bool
+	wire  sim.Wire
+}
+
+// byStrength splits the list into runs of one strength each, those that check all
+// invariants most often first.
 func byStrength(list []sim.Options) (parts [][]sim.Options) {
-	of := map[uint64][]sim.Options{}
+	of := map[strength][]sim.Options{}
 	for _, o := range list {
-		of[o.Every] = append(of[o.Every], o)
+		k := strength{o.Every, o.Disk, o.Wire}
+		of[k] = append(of[k], o)
 	}
-	for _, every := range slices.Sorted(maps.Keys(of)) {
-		parts = append(parts, of[every])
+	order := func(a, b strength) int {
+		switch {
+		case a.every != b.every:
+			return cmp.Compare(a.every, b.every)
+		case a.disk != b.disk && a.disk:
+			return 1
+		case a.disk != b.disk:
+			return -1
+		}
+		return cmp.Compare(a.wire, b.wire)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(of), order) {
+		parts = append(parts, of[k])
 	}
 	return parts
+}
+
+// speed says how fast runs of one strength were.
+func speed(o sim.Options, steps uint64, seconds float64) string {
+	store := "in memory"
+	if o.Disk {
+		store = "on disk"
+	}
+	return fmt.Sprintf("  all invariants at one step of %d, %s, %v: %d steps in %.1f s of processor time, %.0f/s on one core",
+		o.Every, store, o.Wire, steps, seconds, float64(steps)/seconds)
 }
 
 func run(list []sim.Options, s settings) int {
@@ -117,8 +151,7 @@ func run(list []sim.Options, s settings) int {
 		})
 		t.Add(p)
 		if after, _ := cpuSeconds(); known {
-			parts = append(parts, fmt.Sprintf("  all invariants at one step of %d: %d steps in %.1f s of processor time, %.0f/s on one core",
-				part[0].Every, p.Steps, after-before, float64(p.Steps)/(after-before)))
+			parts = append(parts, speed(part[0], p.Steps, after-before))
 		}
 	}
 	seconds := time.Since(began).Seconds()

@@ -21,18 +21,25 @@ const (
 )
 
 // Rotate returns the options of a campaign's run: of ten seeds one is big, one
-// travels in datagrams, two in bytes, one is on disk, and the rest are small.
+// travels in datagrams, two in bytes, one is on disk, on each wire in turn, and the
+// rest are values in memory. Of ten big ones two are in bytes, two in datagrams, and two
+// on disk, whose steps take ten times as long, so that there are fewer of them.
 func Rotate(seed uint64, steps int) Options {
 	o := Options{Seed: seed, Steps: steps, Every: 1}
+	turn := seed / rotation % rotation
 	switch seed % rotation {
 	case 0:
 		o.Size, o.Steps, o.Every = Big, bigSteps*steps, sampleEvery
+		o.Wire = [rotation]Wire{4: Bytes, 5: Bytes, 6: Datagrams, 7: Datagrams, 8: Bytes, 9: Datagrams}[turn]
+		if o.Disk = turn >= 8; o.Disk {
+			o.Steps = steps
+		}
 	case 1:
 		o.Wire = Datagrams
 	case 2, 3:
 		o.Wire = Bytes
 	case 4:
-		o.Disk = true
+		o.Disk, o.Wire = true, Wire(turn%numWires)
 		o.Steps = steps / 2
 	}
 	return o

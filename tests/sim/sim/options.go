@@ -28,7 +28,11 @@ const (
 	Values    Wire = iota // message values: fast
 	Bytes                 // each message is encoded, and decoded by its receiver
 	Datagrams             // in datagrams and fragments of package udp
+	numWires  = iota
 )
+
+// String is the wire's name, as flags have it.
+func (w Wire) String() string { return [numWires]string{"values", "bytes", "datagrams"}[w] }
 
 // Options say which run it is. Equal options are the same run.
 type Options struct {
@@ -55,12 +59,8 @@ func (o Options) Flags() string {
 	if o.Disk {
 		b.WriteString(" -disk")
 	}
-	switch o.Wire {
-	case Bytes:
-		b.WriteString(" -wire bytes")
-	case Datagrams:
-		b.WriteString(" -wire datagrams")
-	case Values:
+	if o.Wire != Values {
+		fmt.Fprintf(&b, " -wire %v", o.Wire)
 	}
 	return b.String()
 }
