@@ -23,6 +23,11 @@ var refusalMutants = []mutant{
 		before: "piece.Intersect(r).Clone(), owner //", after: "piece.Clone(), owner //",
 		breaks: "a refused order is told of a part of its own range", by: "sim", names: "Refinement",
 	},
+	{
+		name: "notowner-range-whole-order", file: "kv/shard.go",
+		before: "			return piece.Intersect(r).Clone(), owner //", after: "			_ = piece\n			return r.Clone(), owner //",
+		breaks: "a refused order is told of what its owner has, and of no more", by: "sim", names: "Refinement",
+	},
 }
 
 // paceMutants are faults of how much goes at once, and of what waits for ever.
@@ -66,5 +71,25 @@ var paceMutants = []mutant{
 		name: "expired-session-answers-kept", file: "kv/session.go",
 		before: "func (h *Host) closeSession(s *liveSession) {\n", after: "func (h *Host) closeSession(s *liveSession) {\n	if s.held > 0 {\n		return\n	}\n",
 		breaks: "a session ends in its time, also where a request of it is held", by: "./kv",
+	},
+	{
+		name: "expiry-spins", file: "kv/session.go",
+		before: "	h.closeSession(h.live.recent.first())\n", after: "	_ = h.live.recent.first()\n",
+		breaks: "a session that is due to expire does: the host's loop would turn for ever", by: "explore", names: "Liveness",
+	},
+	{
+		name: "retransmit-only-when-met", file: "kv/peer.go",
+		before: "		if peer.Out.Outstanding() > 0 && min(", after: "		if l.met && peer.Out.Outstanding() > 0 && min(",
+		breaks: "a peer that is silent is not greeted at every turn of the loop", by: "sim",
+	},
+	{
+		name: "hint-not-waited-for", file: "kv/request.go",
+		before: "	if h.comes(hint) {\n", after: "	if h.comes(hint) && false {\n",
+		breaks: "who is redirected waits at the new owner, and is not sent to and fro for ever", by: "explore", names: "Liveness",
+	},
+	{
+		name: "ready-take-turns", file: "kv/hold.go",
+		before: "		r := h.holds.ready[0]\n", after: "		r := h.holds.ready[0]\n		if len(h.holds.ready) > 1 {\n			h.holds.ready = append(slices.Clone(h.holds.ready[1:]), r)\n			h.out.Action = ActExpire\n			return\n		}\n",
+		breaks: "held requests whose delegate has come are answered, and do not let one another go first for ever", by: "explore", names: "Liveness",
 	},
 }

@@ -32,6 +32,7 @@ type graph struct {
 	scope Scope
 
 	lock     sync.Mutex
+	orders   int // to move, in all scripts
 	packets  map[hash]*packet
 	machines map[hash]*machine
 	services map[hash]*service
@@ -81,6 +82,8 @@ type core struct {
 	machines []*machine
 	service  *service
 	id       uint32
+	// moving is what is still to come between hosts, where that has to end.
+	moving error
 }
 
 // checker returns the judge of the core.
@@ -108,8 +111,12 @@ func (g *graph) core(machines []*machine, place int, m *machine, service *servic
 	}
 	c := &core{machines: slices.Clone(machines), service: service}
 	c.machines[place] = m
-	if err := c.checker().Check(); err != nil {
+	checker := c.checker()
+	if err := checker.Check(); err != nil {
 		return nil, err
+	}
+	if g.ends() {
+		c.moving = judge.Check([]ghost.Invariant{ghost.Liveness}, checker.System())
 	}
 	g.lock.Lock()
 	defer g.lock.Unlock()

@@ -65,5 +65,13 @@
 // was answered, every delegate received, and every move has ended. A host that panics
 // is a story, too.
 //
+// Behaviours that do not end are judged in three ways. From every state of a scope in
+// which no disk may be full there is a way to one where all of that has come, of
+// deliveries and due timers alone, whose absence is a livelock; of P, too, where clients
+// wait. (It is not shown that every fair order of these leads there.) A timer that is due
+// and changes nothing is a loop that spins. And a request that is redirected more often
+// than there are orders to move is sent to and fro: its numbers grow, so that such a
+// search would never end.
+//
 // It may be imported by everything under tests.
 package explorer

@@ -49,10 +49,14 @@ func explore(scope Scope) (*graph, Report, error) {
 	if err != nil {
 		return nil, Report{}, err
 	}
-	r, err := search.Run(search.Space[*state]{
+	space := search.Space[*state]{
 		Init: []*state{first}, Next: g.next, Workers: scope.Workers, MaxStates: scope.MaxStates,
 		Key: func(b []byte, s *state) []byte { return s.encode(b) },
-	})
+	}
+	if g.ends() {
+		space.Goal = g.outstanding
+	}
+	r, err := search.Run(space)
 	return g, Report{
 		Report: r, Stutters: g.stutters.Load(), Quiet: g.quiets.Load(), Cores: len(g.cores), Machines: len(g.machines),
 		Packets: len(g.packets), Steps: g.steps, Seen: g.seen, Actions: first.core.checker().Coverage(),
@@ -65,6 +69,13 @@ func begin(scope Scope) (*graph, *state, error) {
 	g := &graph{
 		scope: scope, packets: map[hash]*packet{}, machines: map[hash]*machine{}, services: map[hash]*service{},
 		cores: map[coreKey]*core{}, clients: map[hash]*client{}, seen: judge.NewCoverage(doings()...),
+	}
+	for _, script := range scope.Clients {
+		for _, op := range script {
+			if op.Kind == world.OpShard {
+				g.orders++
+			}
+		}
 	}
 	if scope.Hosts > maxHosts {
 		return nil, nil, fmt.Errorf("%s: a scope has %d hosts at most", scope.Name, maxHosts)

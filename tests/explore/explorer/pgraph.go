@@ -272,6 +272,16 @@ func (g *pgraph) check(s *pstate) error {
 	return err
 }
 
+// outstanding returns what is still to come; nil for nothing.
+func (g *pgraph) outstanding(s *pstate) error {
+	for _, c := range s.clients {
+		if c.Done < len(c.Wants) {
+			return violatesLiveness(fmt.Errorf("client %d is never answered: request %d of its script", c.ID, c.Done+1))
+		}
+	}
+	return judge.Check([]ghost.Invariant{ghost.Liveness}, s.system())
+}
+
 // count adds a hash to the sum, or takes it off.
 func count(sum *[2]uint64, h hash, sign int64) {
 	sum[0] += uint64(sign) * binary.BigEndian.Uint64(h[:8])
@@ -394,7 +404,7 @@ func (g *pgraph) reactions(s *pstate, i int) (out []ptransition) {
 		n.clients = slices.Clone(s.clients)
 		n.clients[i] = g.client(step.Client)
 		n.send(g.packetsOf(step.Sent), g.scope.Whole)
-		out = append(out, ptransition{Kind: step.Name, Next: &n, Tell: func() string {
+		out = append(out, ptransition{Kind: step.Name, Next: &n, Unfair: step.Name == "ClientGivesUp", Tell: func() string {
 			return fmt.Sprintf("client %d: %s %v", i+1, step.Name, step.Sent)
 		}})
 	}

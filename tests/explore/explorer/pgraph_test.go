@@ -284,7 +284,8 @@ func TestFaultyProtocolsAreFound(t *testing.T) {
 				}
 			}
 		}},
-		"an answer is forgotten": {"NextSetRequest", "OperationsExecuteAtMostOnce", func(was protocol.Host, o *protocol.Outcome) { o.Host.Sessions = was.Sessions }},
+		"no acknowledgement counts": {"ReceiveAck", "Liveness", func(was protocol.Host, o *protocol.Outcome) { o.Host = was }},
+		"an answer is forgotten":    {"NextSetRequest", "OperationsExecuteAtMostOnce", func(was protocol.Host, o *protocol.Outcome) { o.Host.Sessions = was.Sessions }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scope := ProtocolScope{Name: name, Workers: 2, System: wanted(3, wants{wantSet(keyA, "x")}, wants{anywhere(onlyA), anywhere(onlyA)})}

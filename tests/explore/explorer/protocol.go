@@ -59,7 +59,7 @@ func (g *pgraph) explore() (search.Report, error) { return search.Run(g.space())
 
 func (g *pgraph) space() search.Space[*pstate] {
 	return search.Space[*pstate]{
-		Init: []*pstate{g.begin()}, Next: g.next, Key: g.key, Check: g.check,
+		Init: []*pstate{g.begin()}, Next: g.next, Key: g.key, Check: g.check, Goal: g.outstanding,
 		Workers: g.scope.Workers, MaxStates: g.scope.MaxStates,
 	}
 }

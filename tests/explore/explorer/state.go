@@ -1,6 +1,7 @@
 package explorer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -178,6 +179,10 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	}
 	is, was := o.next, s.core.machines[m.place]
 	changes := is != was || service != s.core.service
+	if !changes && m.event.kind == timer {
+		err := violatesLiveness(fmt.Errorf("host %d has a timer due, and its step changes nothing: its loop would spin", m.place+1))
+		return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
+	}
 	if !changes && !slices.ContainsFunc(o.sent, func(p *packet) bool { _, fresh := s.fresh(p, g.scope.Whole); return fresh }) {
 		g.stutters.Add(1)
 		return out
@@ -201,7 +206,8 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 		n.rooms = less(n.rooms)
 	case deliver, timer:
 	}
-	return append(out, transition{Kind: kind, Label: label, Next: &n, Err: err})
+	unfair := m.event.kind != deliver && m.event.kind != timer
+	return append(out, transition{Kind: kind, Label: label, Next: &n, Unfair: unfair, Err: err})
 }
 
 // less is how often something may still happen that has happened once more.
@@ -225,10 +231,10 @@ func (g *graph) reaction(out []transition, s *state, i int, p *packet) []transit
 	if !g.scope.Whole {
 		n.prune()
 	}
-	t := transition{Next: &n, Err: n.send(r.sent, g.scope.Whole)}
+	t := transition{Next: &n, Err: cmp.Or(n.send(r.sent, g.scope.Whole), g.toAndFro(r.next, i))}
 	if p == nil {
 		n.givesUp--
-		t.Kind, t.Label = "gives up", fmt.Sprintf("client %d gives its request up", i+1)
+		t.Unfair, t.Kind, t.Label = true, "gives up", fmt.Sprintf("client %d gives its request up", i+1)
 	} else {
 		t.Kind, t.Label = p.kind, p.label
 	}
@@ -260,19 +266,45 @@ func (g *graph) onlyAnswer(s *state) (transition, bool) {
 	return transition{}, false
 }
 
+// ends reports whether everything has to come to its end in the scope. Where a disk was
+// full a client may have given up, or a move waits for word that there is room, which
+// takes time.
+func (g *graph) ends() bool { return g.scope.Rooms == 0 }
+
 // quiet checks a state in which every packet was delivered and no timer is due:
-// everybody has to have what was promised, unless a disk was full: then a client may
-// have given up, or a move waits for word that there is room, which takes time.
+// everybody has to have what was promised.
 func (g *graph) quiet(s *state) error {
 	g.quiets.Add(1)
-	if g.scope.Rooms != 0 {
+	if !g.ends() {
 		return nil
 	}
+	return g.outstanding(s)
+}
+
+// outstanding returns what was promised and is still to come; nil for nothing.
+func (g *graph) outstanding(s *state) error {
 	for i, c := range s.clients {
 		if o := c.waiting(); o != nil {
-			return &judge.Violation{Name: ghost.Liveness.Name, Source: ghost.Liveness.Source,
-				Witness: fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", i+1, c.begun, o.Number(), o.Host())}
+			return violatesLiveness(fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", i+1, c.begun, o.Number(), o.Host()))
 		}
 	}
-	return judge.Check([]ghost.Invariant{ghost.Liveness}, s.core.checker().System())
+	return s.core.moving
+}
+
+func violatesLiveness(witness error) error {
+	return &judge.Violation{Name: ghost.Liveness.Name, Source: ghost.Liveness.Source, Witness: witness}
+}
+
+// toAndFro is what is wrong where client i's request is at its so manieth host. Hosts
+// redirect to whom they gave the key last, and who has not taken it yet holds the request;
+// so each redirect is behind another change of the key's owner, of which each order to
+// move makes one at most. One redirect more comes first where the client has been told of
+// such an owner before, and asks it without the hint for which it would wait. Where clocks
+// jump a session may expire, and then it is asked for anew.
+func (g *graph) toAndFro(c *client, i int) error {
+	if o := c.waiting(); g.scope.Waits == 0 && o != nil && o.Tries-1 > 1+g.orders {
+		return violatesLiveness(fmt.Errorf("client %d is sent to and fro: request %d of its script was redirected %d times, and there are %d orders to move",
+			i+1, c.begun, o.Tries-1, g.orders))
+	}
+	return nil
 }

@@ -21,6 +21,8 @@ type Transition[S any] struct {
 	Kind, Label string
 	Tell        func() string
 	Next        S
+	// Unfair says that it need not ever happen, so that no way to a goal may have it.
+	Unfair bool
 	// Err is set where taking the transition broke a rule: it is the violation.
 	Err error
 }
@@ -42,6 +44,11 @@ type Space[S any] struct {
 	Key func(b []byte, s S) []byte
 	// Check returns what is wrong with s; nil where nothing is. May be nil.
 	Check func(s S) error
+	// Goal returns nil where s is a goal, else what it lacks. From each state there has
+	// to be a way to a goal of transitions that are not unfair; where there is none, what
+	// has to happen may happen for ever, and does not help: a livelock, or a dead end.
+	// That is found out once all states are known. May be nil.
+	Goal func(s S) error
 	// MaxStates bounds the search, 0 for [DefaultMaxStates].
 	MaxStates int
 	// Workers is the number of goroutines, 0 for one.
@@ -49,7 +56,7 @@ type Space[S any] struct {
 }
 
 // DefaultMaxStates is the bound on states where none is given: about 6 GB of hashes,
-// parents and places.
+// parents and places; and 4 bytes for each transition where there are goals.
 const DefaultMaxStates = 200_000_000
 
 // blockStates is how many states each worker expands before the results are merged.
@@ -84,10 +91,10 @@ type Counterexample struct {
 	Err   error
 }
 
-// Error tells the violation and the trace that leads to it.
+// Error tells the violation and the trace that leads to it, line by line.
 func (c *Counterexample) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, after %d steps", c.Err, len(c.Trace))
+	fmt.Fprintf(&b, "%v\nafter", c.Err)
 	for i, label := range c.Trace {
 		fmt.Fprintf(&b, "\n%4d  %s", i+1, label)
 	}
@@ -109,11 +116,12 @@ type (
 	// An expansion is what a state leads to; an end leads to none but itself.
 	expansion[S any] struct {
 		successors []successor[S]
-		end        bool
+		end, goal  bool
 	}
 	run[S any] struct {
 		space  Space[S]
 		seen   visits
+		ways   ways
 		report Report
 	}
 )
@@ -148,7 +156,22 @@ func Run[S any](space Space[S]) (Report, error) {
 		}
 		level = next
 	}
+	if space.Goal != nil {
+		return r.report, r.reach()
+	}
 	return r.report, nil
+}
+
+// reach finds a state from which no goal can be reached, if there is one, the first of
+// those that are the fewest steps away.
+func (r *run[S]) reach() error {
+	at, stuck := r.ways.stuck()
+	if !stuck {
+		return nil
+	}
+	labels, s := r.walk(at)
+	err := r.space.Goal(s)
+	return &Counterexample{Trace: labels, Err: fmt.Errorf("%w; from there on all that has to happen leads to nothing else, however long it goes on", err)}
 }
 
 // expand visits the successors of one level and returns the next. While those of one
@@ -182,6 +205,12 @@ func (r *run[S]) note(next, block []node[S], expansions []expansion[S]) ([]node[
 			if fresh {
 				next = append(next, n)
 			}
+			if r.space.Goal != nil && !s.transition.Unfair {
+				r.ways.lead(n.at)
+			}
+		}
+		if r.space.Goal != nil {
+			r.ways.from(block[i].at, e.goal)
 		}
 		if e.end {
 			r.report.Ends++
@@ -235,6 +264,7 @@ func (r *run[S]) check(level []node[S]) error {
 
 func (r *run[S]) expansion(s S, scratch *[]byte) expansion[S] {
 	e, from := expansion[S]{end: true}, r.keyOf(s, scratch)
+	e.goal = r.space.Goal != nil && r.space.Goal(s) == nil
 	transitions := r.space.Next(s)
 	e.successors = make([]successor[S], 0, len(transitions))
 	for _, t := range transitions {
@@ -257,14 +287,14 @@ func (r *run[S]) successor(t Transition[S], scratch *[]byte) successor[S] {
 	return successor[S]{t, r.keyOf(t.Next, scratch)}
 }
 
-// admit notes a state that has not been seen before.
+// admit notes a state that has not been seen before. The node has its visit in any case.
 func (r *run[S]) admit(s successor[S], parent uint32) (n node[S], fresh bool, err error) {
 	if err := s.transition.Err; err != nil {
 		return n, false, &Counterexample{Trace: append(r.trace(parent), s.transition.label()), Err: err}
 	}
 	at, fresh := r.seen.add(s.key, parent)
 	if !fresh {
-		return n, false, nil
+		return node[S]{at: at}, false, nil
 	}
 	if r.seen.count > r.space.MaxStates {
 		return n, false, fmt.Errorf("%w: more than %d states; make the scope smaller or the bound larger", ErrIncomplete, r.space.MaxStates)
@@ -273,9 +303,15 @@ func (r *run[S]) admit(s successor[S], parent uint32) (n node[S], fresh bool, er
 	return node[S]{state: s.transition.Next, at: at}, true, nil
 }
 
-// trace returns the labels that lead to a visit: it walks there once more, taking at each
-// state the first transition to the next, which is the one that was taken.
+// trace returns the labels that lead to a visit.
 func (r *run[S]) trace(at uint32) []string {
+	labels, _ := r.walk(at)
+	return labels
+}
+
+// walk walks to a visit once more, taking at each state the first transition to the next,
+// which is the one that was taken. It returns the labels, and the state visited.
+func (r *run[S]) walk(at uint32) (labels []string, s S) {
 	var way []hash
 	for ; at != none; at = r.seen.at(at).parent {
 		way = append(way, r.seen.at(at).key)
@@ -285,13 +321,13 @@ func (r *run[S]) trace(at uint32) []string {
 	for _, s := range r.space.Init {
 		first = append(first, Transition[S]{Label: "start", Next: s})
 	}
-	var labels []string
 	for _, key := range way {
 		i := slices.IndexFunc(first, func(t Transition[S]) bool { return r.successor(t, new([]byte)).key == key })
 		if i < 0 {
 			panic("search: a state does not lead where it led before")
 		}
-		labels, first = append(labels, first[i].label()), r.space.Next(first[i].Next)
+		s = first[i].Next
+		labels, first = append(labels, first[i].label()), r.space.Next(s)
 	}
-	return labels
+	return labels, s
 }
