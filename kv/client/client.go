@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,8 @@ import (
 
 // tickInterval is how often an op that waits is looked at: whether it is to be
 // repeated or given up. It bounds how late a deadline, or the cancellation of a
-// context, is noticed, but that a lone caller may linger (udp.Conn.Linger).
+// context, is noticed, but that a lone caller may linger (udp.Conn.Linger), and
+// that each of more than tickOps is looked at in every fourth tick or so only.
 const tickInterval = 5 * time.Millisecond
 
 // A Client talks to one cluster. Make one with [Dial]; it is safe for any number
@@ -136,7 +138,14 @@ func (c *Client) receive(src netip.AddrPort, msg []byte) {
 	c.mu.Lock()
 	c.delivering = true
 	c.engine.receive(c.received, src, m)
+	crowd := len(c.answered) == wakeGroup
+	if crowd {
+		c.wakeAnswered()
+	}
 	c.mu.Unlock()
+	if crowd {
+		runtime.Gosched()
+	}
 }
 
 // fail ends everything, since the socket failed.

@@ -26,6 +26,8 @@ const (
 	// fullPatience is for how long a host is asked again that has no room to record an
 	// answer: it has looked at its room meanwhile, which it does each second.
 	fullPatience = time.Second
+	// tickOps is how many ops a tick looks at in any case.
+	tickOps = 256
 )
 
 var (
@@ -57,6 +59,8 @@ type engine struct {
 	mostFlying int
 	closed     bool
 	ticking    bool // tick is at work
+	// round is when tick last began with the oldest op.
+	round time.Duration
 	// opener is the host whose cookie was shown first while dialing, lest every
 	// address dialed be made to keep a session.
 	opener *host
@@ -273,11 +277,18 @@ func (e *engine) giveUp(now time.Duration, o *op, cause error) {
 	e.finish(now, o)
 }
 
-// tick does what is due: it repeats, places anew, and gives up.
+// tick does what is due: it repeats, places anew, and gives up. Of more than tickOps it looks at a
+// quarter, those that come next: who waits among thousands is in no cache.
 func (e *engine) tick(now time.Duration) {
 	e.ticking = true
-	for o := e.live.first; o != nil; {
-		next := o.next
+	n := e.live.len
+	if n > tickOps {
+		n = max(tickOps, n/4)
+	} else {
+		e.live.next = nil
+	}
+	for ; n > 0 && e.live.len > 0; n-- {
+		o := e.turn(now)
 		switch {
 		case o.ctx.Err() != nil:
 			e.giveUp(now, o, o.ctx.Err())
@@ -289,7 +300,6 @@ func (e *engine) tick(now time.Duration) {
 		case o.state == opPausing:
 			e.place(now, o)
 		}
-		o = next
 	}
 	e.ticking = false
 	for _, h := range e.hosts {
@@ -298,6 +308,18 @@ func (e *engine) tick(now time.Duration) {
 			e.knock(now, h)
 		}
 	}
+}
+
+// turn returns the op that a tick looks at next; there are some. A round goes through those that
+// were there when it began: with all who come meanwhile it might never end, and not come back to
+// one who waits for long.
+func (e *engine) turn(now time.Duration) *op {
+	o := e.live.next
+	if o == nil || o.begun > e.round {
+		o, e.round = e.live.first, now
+	}
+	e.live.next = o.next
+	return o
 }
 
 // repeat sends again what was not answered in time: under the same number at the

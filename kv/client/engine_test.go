@@ -789,3 +789,34 @@ func TestHotPathTakesNoMemory(t *testing.T) {
 		t.Errorf("%v allocations per get, want none", n)
 	}
 }
+
+// TestTheLostAreSeenInACrowd: who waits for long is looked at, however many come and go meanwhile.
+func TestTheLostAreSeenInACrowd(t *testing.T) {
+	w := newWorld(t, 1)
+	lost := w.get("lost")
+	w.open(1)
+	w.e.hosts[0].flight.getReply = 1 // lest the crowd wait for room
+	number := next[*marshal.GetRequest](w, 1).Number
+	const half = 4 * tickOps
+	var crowd []marshal.RequestHeader
+	for range 100 {
+		for range half {
+			w.get("k")
+			crowd = append(crowd, next[*marshal.GetRequest](w, 1).RequestHeader)
+		}
+		w.pass(tickInterval)
+		for len(w.sent) > 0 {
+			if next[*marshal.GetRequest](w, 1).Number == number {
+				return
+			}
+		}
+		if len(crowd) > half { // those before these are answered
+			for _, rh := range crowd[:half] {
+				w.hear(1, &marshal.GetReply{RequestHeader: rh})
+			}
+			crowd = crowd[half:]
+		}
+	}
+	w.pending(lost)
+	t.Error("nobody asked again for half a second")
+}

@@ -118,6 +118,11 @@ func (c *Client) wake(w *waiter) {
 	w.wake <- roleDone
 }
 
+// wakeGroup is how many callers are answered before they are waked, and have their turn
+// before the leader goes on: those of one datagram ask together, and what was touched to
+// answer them is in the processor's cache when they run. Of thousands it would not be.
+const wakeGroup = 64
+
 // wakeAnswered wakes all to whom a batch of messages has brought something: together,
 // so that they ask together. The caller holds mu, but not while they are waked, for it
 // is what they want first.

@@ -144,6 +144,7 @@ func newWaiter() *waiter { return &waiter{wake: make(chan role, 1)} }
 type opList struct {
 	first, last *op
 	len         int
+	next        *op // whom tick looks at next; nil: the first
 }
 
 func (l *opList) push(o *op) {
@@ -158,6 +159,9 @@ func (l *opList) push(o *op) {
 }
 
 func (l *opList) remove(o *op) {
+	if l.next == o {
+		l.next = o.next
+	}
 	if o.prev != nil {
 		o.prev.next = o.next
 	} else {

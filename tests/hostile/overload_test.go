@@ -103,10 +103,9 @@ func (l *load) offer(b *besieged, callers int) answers {
 // the host's processor; whoever gets none is told why; memory is bounded. Both are measured
 // warm, in turns.
 //
-// The callers are of one process, which takes two to four times as much of the processors
-// as the host, and more for each answer the more they are, since their stacks are in no cache:
-// on two processors that host and callers share they fall short by the clock, and the test
-// fails with -long. [TestOpenLoopOverload] has a load that costs little to make.
+// The callers are of one process, which takes two to four times as much of the processors that
+// it shares with the host, and more for each answer the more callers there are, since their stacks
+// are in no cache. [TestOpenLoopOverload] has a load that costs little to make.
 func TestOverload(t *testing.T) {
 	b := besiege(t, 0)
 	l := newLoad(b, 2*time.Second)

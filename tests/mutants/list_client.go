@@ -133,4 +133,14 @@ var clientMutants = []mutant{
 		before: "o.host.silent%detourAfter == 0 &&", after: "false &&",
 		breaks: "who waits for room at a silent host asks another", by: "./kv/client:TestCrowdLeaves",
 	},
+	{
+		name: "client-crowd-hides-the-lost", file: "kv/client/engine.go",
+		before: "if o == nil || o.begun > e.round {", after: "if o == nil {",
+		breaks: "who waits for long is looked at, however many come meanwhile", by: "./kv/client:TestTheLostAreSeenInACrowd",
+	},
+	{
+		name: "client-crowd-waked-at-once", file: "kv/client/client.go",
+		before: "len(c.answered) == wakeGroup", after: "false",
+		breaks: "callers are waked while what was touched for them is in the cache", by: "./kv/client:TestACrowdIsWakedInGroups",
+	},
 }
