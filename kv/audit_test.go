@@ -252,6 +252,19 @@ func TestWhoTakesCutsTakesHisOwn(t *testing.T) {
 	}
 }
 
+// Nor do many ports of one address end the cuts of others.
+func TestManyPortsTakeTheirOwnCuts(t *testing.T) {
+	r := newRig(t, 1, kv.Limits{})
+	s := r.session(1, 1)
+	operators := one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0))).Cut
+	for port := range 10 * kv.DefaultCuts {
+		r.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 9, 9}), uint16(1+port))
+		one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0)))
+	}
+	r.addr = clientAddr
+	one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, operators, 0)))
+}
+
 // However often quiet is asked for, moves rest no longer than they may go on after it.
 func TestQuietEnds(t *testing.T) {
 	const most, tenth = marshal.MaxQuietMillis * kv.Millisecond, marshal.MaxQuietMillis / 10

@@ -45,6 +45,7 @@ func (h *Host) Clone(store Store) *Host {
 	}
 	c.live = h.live.clone(c.state.Sessions)
 	c.holds.ids = maps.Clone(h.holds.ids)
+	c.holds.byOrigin = maps.Clone(h.holds.byOrigin)
 	c.holds.waiting = slices.Clone(h.holds.waiting)
 	c.holds.ready = slices.Clone(h.holds.ready)
 	c.active = nil

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"net/netip"
 	"slices"
 
 	"ironkv/delegation"
@@ -33,13 +34,31 @@ func (r *Held) id() heldID { return heldID{r.session, r.number, r.write} }
 // per number. waiting is in order of arrival, which is that of expiry; ready
 // are those whose delegate has come.
 type holds struct {
-	ids     map[heldID]bool
-	waiting []*Held
-	ready   []*Held
-	bytes   int
+	ids      map[heldID]bool
+	waiting  []*Held
+	ready    []*Held
+	bytes    int
+	byOrigin map[netip.Addr]heldShare // of clients
 }
 
-func newHolds() holds { return holds{ids: map[heldID]bool{}} }
+// A heldShare is what is held of one origin; bounds are shared as those of sessions are.
+type heldShare struct{ count, bytes int }
+
+func newHolds() holds {
+	return holds{ids: map[heldID]bool{}, byOrigin: map[netip.Addr]heldShare{}}
+}
+
+// add notes that count requests more of a client are held, or fewer, and so many bytes.
+func (q *holds) add(client netip.AddrPort, count, bytes int) {
+	q.bytes += bytes
+	o := Origin(client)
+	s := q.byOrigin[o]
+	if s = (heldShare{s.count + count, s.bytes + bytes}); s.count == 0 {
+		delete(q.byOrigin, o)
+		return
+	}
+	q.byOrigin[o] = s
+}
 
 func (q *holds) has(hd marshal.RequestHeader, write bool) bool {
 	return len(q.ids) > 0 && q.ids[heldID{hd.Session, hd.Number, write}]
@@ -63,17 +82,19 @@ func (h *Host) hold(p Packet, hd marshal.RequestHeader, hint marshal.Hint, write
 	s := h.live.byID[hd.Session]
 	l := h.cfg.Limits
 	r := &Held{Hint: hint, session: hd.Session, number: hd.Number, write: write, until: h.now + l.HoldTime, bytes: requestSize(p.Msg)}
+	own := h.holds.byOrigin[Origin(p.Src.Client)]
 	switch {
 	case h.holds.ids[r.id()]:
 		h.drop(DropAlreadyHeld)
 		return
-	case len(h.holds.ids) >= l.Holds || s.held >= l.HoldsPerSession || h.holds.bytes+r.bytes > l.HoldBytes:
+	case crowded(own.count, len(h.holds.ids), l.Holds) || s.held >= l.HoldsPerSession,
+		crowded(own.bytes, h.holds.bytes, l.HoldBytes) || h.holds.bytes+r.bytes > l.HoldBytes:
 		h.refuse(p.Src, hd, marshal.TooManyHolds)
 		return
 	}
 	r.Packet = Packet{Dst: p.Dst, Src: p.Src, Msg: marshal.Clone(p.Msg)}
 	h.holds.ids[r.id()] = true
-	h.holds.bytes += r.bytes
+	h.holds.add(p.Src.Client, 1, r.bytes)
 	h.holds.waiting = append(h.holds.waiting, r)
 	s.held++
 }
@@ -121,7 +142,7 @@ func (h *Host) nextHold() {
 
 func (h *Host) unhold(r *Held) {
 	delete(h.holds.ids, r.id())
-	h.holds.bytes -= r.bytes
+	h.holds.add(r.Packet.Src.Client, -1, -r.bytes)
 	if s := h.live.byID[r.session]; s != nil {
 		s.held--
 	}

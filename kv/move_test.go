@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"ironkv/delegation"
@@ -125,6 +126,41 @@ func TestHoldsAreBounded(t *testing.T) {
 	ask(u, 1)
 	if m := one[*marshal.Refusal](r, ask(u, 2)); m.Reason != marshal.TooManyHolds {
 		t.Fatalf("a fourth in all: %v", m.Reason)
+	}
+}
+
+// From however many ports one address asks, and with however many sessions, it gets three
+// quarters of the holds, in number and bytes, and so of the rest the next; what is no longer
+// held makes room again.
+func TestManyPortsTakeTheirShareOfHolds(t *testing.T) {
+	for _, limits := range []kv.Limits{{Holds: 64}, {HoldBytes: 64 * (256 + 1)}} {
+		r := newRig(t, 2, limits)
+		s := r.session(2, 2)
+		hint := marshal.Hint{Sender: 1, Incarnation: r.peer(1, 2).FromIncarnation, Seqno: 1}
+		number := uint64(0)
+		hold := func(addr string) (n int) {
+			for ; n < 100; n++ {
+				r.addr = netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(1+n))
+				number++
+				m := get(s, number, "k")
+				m.Hint = hint
+				if len(r.ask(2, m)) > 0 {
+					break
+				}
+			}
+			return n
+		}
+		for round := range 2 {
+			for i, want := range []int{48, 12, 3, 1, 0} {
+				if n := hold(fmt.Sprintf("10.1.1.%d", i)); n != want {
+					t.Errorf("%+v, round %d: address %d has %d requests held, want %d", limits, round, i, n, want)
+				}
+			}
+			r.Now += kv.DefaultHoldTime
+			for len(r.Node(2).Host.Held()) > 0 {
+				r.Tick(2)
+			}
+		}
 	}
 }
 

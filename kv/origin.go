@@ -26,8 +26,9 @@ const originShare = 3
 // have no more, under a limit for all.
 func crowded(own, total, limit int) bool { return own >= originShare*(limit-total) }
 
-// originOf returns the first address of a client's origin.
-func originOf(client netip.AddrPort) netip.Addr {
+// Origin returns the first address of a client's origin: his IPv4 address, or the /64 of
+// an IPv6 one. Bounds are shared among origins, whatever number of ports each uses.
+func Origin(client netip.AddrPort) netip.Addr {
 	addr, bits := client.Addr().Unmap().WithZone(""), 64
 	if addr.Is4() {
 		bits = 32
@@ -46,7 +47,7 @@ type origins struct {
 	heap   originHeap
 }
 
-func (s *origins) of(client netip.AddrPort) *origin { return s.byAddr[originOf(client)] }
+func (s *origins) of(client netip.AddrPort) *origin { return s.byAddr[Origin(client)] }
 
 // sessionsOf returns how many sessions a client's origin has.
 func (s *origins) sessionsOf(client netip.AddrPort) int {
@@ -59,7 +60,7 @@ func (s *origins) sessionsOf(client netip.AddrPort) int {
 func (s *origins) add(l *liveSession) {
 	o := s.of(l.Client)
 	if o == nil {
-		o = &origin{addr: originOf(l.Client), sessions: newSessionRing(ofOrigin)}
+		o = &origin{addr: Origin(l.Client), sessions: newSessionRing(ofOrigin)}
 		s.byAddr[o.addr] = o
 		heap.Push(&s.heap, o)
 	}

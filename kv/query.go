@@ -162,21 +162,25 @@ func (h *Host) newCut(client netip.AddrPort) *cut {
 }
 
 // spareCut is the index of the cut that makes room for one that client takes: the
-// oldest of who would have most, so that nobody ends others' audits by taking many.
+// oldest of the origin that would have most, and there of the address, so that nobody
+// ends others' audits by taking many.
 func (h *Host) spareCut(client netip.AddrPort) (spare int) {
-	most := 0
+	mostOrigin, most := 0, 0
 	for i, c := range h.cuts {
-		n := 0
-		for _, d := range h.cuts {
-			if d.client == c.client {
-				n++
+		origin, own := 0, 0
+		count := func(other netip.AddrPort) {
+			if Origin(other) == Origin(c.client) {
+				origin++
+			}
+			if other == c.client {
+				own++
 			}
 		}
-		if c.client == client {
-			n++
+		for _, d := range h.cuts {
+			count(d.client)
 		}
-		if n > most {
-			spare, most = i, n
+		if count(client); origin > mostOrigin || origin == mostOrigin && own > most {
+			spare, mostOrigin, most = i, origin, own
 		}
 	}
 	return spare

@@ -1,6 +1,9 @@
 package udp
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Limits and defaults. Sizes are bytes of UDP payload unless said otherwise.
 const (
@@ -63,6 +66,10 @@ type Config struct {
 	// those who ask for much and acknowledge nothing do not silence the host. Where the rest is
 	// full, the destination with most of it loses what was queued last to one that would have less.
 	Backlog, BacklogTotal int
+	// Origin says what stands for all addresses that are one as far as ClientPool and BacklogTotal are
+	// concerned: of who has most there an origin gives way to others, and its own addresses to one
+	// another. nil takes each address for itself.
+	Origin func(netip.AddrPort) netip.AddrPort
 	// NoOffload keeps a Conn from using segmentation offload where the kernel has it. A Transport
 	// ignores it.
 	NoOffload bool
@@ -101,6 +108,9 @@ func (c Config) withDefaults() Config {
 	orElse(&c.MaxStrangers, DefaultMaxStrangers)
 	orElse(&c.Backlog, DefaultBacklog)
 	orElse(&c.BacklogTotal, DefaultBacklogTotal)
+	if c.Origin == nil {
+		c.Origin = func(addr netip.AddrPort) netip.AddrPort { return addr }
+	}
 	return c
 }
 

@@ -75,8 +75,8 @@ func TestWhoHasMostQueuedMakesRoom(t *testing.T) {
 		n.Flush(0, func(netip.AddrPort, []byte) {})
 		n.Tick(DefaultGiveUp)
 		n.Flush(DefaultGiveUp, func(netip.AddrPort, []byte) {})
-		if s := n.Stats(); s.Queued != 0 || len(n.queuers.list) != 0 {
-			t.Errorf("%d greedy: %d bytes are queued for who was silent, %d addresses are ranked", greedy, s.Queued, len(n.queuers.list))
+		if s := n.Stats(); s.Queued != 0 || len(n.queuers.order)+len(n.queuers.origins) != 0 {
+			t.Errorf("%d greedy: %d bytes are queued for who was silent, %d addresses are ranked", greedy, s.Queued, len(n.queuers.order))
 		}
 	}
 }
@@ -109,7 +109,51 @@ func TestWhoHasMostUnfinishedMakesRoom(t *testing.T) {
 		t.Errorf("%d messages were evicted for one", evicted)
 	}
 	n.Tick(assemblyAge)
-	if s := n.Stats(); s.Reassembling != 0 || len(n.holders.list) != 0 {
-		t.Errorf("%d bytes are held for messages that nobody finishes, %d addresses are ranked", s.Reassembling, len(n.holders.list))
+	if s := n.Stats(); s.Reassembling != 0 || len(n.holders.order)+len(n.holders.origins) != 0 {
+		t.Errorf("%d bytes are held for messages that nobody finishes, %d addresses are ranked", s.Reassembling, len(n.holders.order))
+	}
+}
+
+// byAddress takes all ports of an address for one origin.
+func byAddress(addr netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(addr.Addr(), 0) }
+
+// TestManyPortsAreOneOrigin: whoever has thousands of ports, with little for each, has as much as one
+// who has it for one port, and makes room for others; and among his own ports for the one with less.
+func TestManyPortsAreOneOrigin(t *testing.T) {
+	const ports, each = 1000, 16 << 10
+	port := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), uint16(i))
+	}
+	honest := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 1)
+	for _, origin := range []func(netip.AddrPort) netip.AddrPort{nil, byAddress} {
+		n := &node{Transport: NewTransport(Config{Origin: origin, MaxMessage: 4 << 20, ClientPool: ports * each / 2, BacklogTotal: ports * each / 2})}
+		begin := func(addr netip.AddrPort, id uint64, total int) bool {
+			n.Classify(addr, Client)
+			n.receive1(0, addr, fragmentOf(1, id, 0, total, 0, make([]byte, 900)))
+			return len(n.find(addr).assemblies) > 0
+		}
+		for i := range ports {
+			begin(port(1+i), 1, each)
+			_ = n.Send(0, port(1+i), make([]byte, each), Once) // until it is refused
+		}
+		if n.Stats().Drops[DropClientRoom] == 0 || n.Stats().Drops[DropBacklog] == 0 {
+			t.Fatal("there is room left")
+		}
+		unfinished, queued := begin(honest, 1, 2<<20), n.Send(0, honest, make([]byte, 2<<20), Once) == nil
+		if fair := origin != nil; unfinished != fair || queued != fair {
+			t.Errorf("who takes all from many ports makes room for a long message: %v, and a long answer: %v; want %v", unfinished, queued, fair)
+		}
+		if neighbour := port(5000); !begin(neighbour, 1, each/2) || n.Send(0, neighbour, make([]byte, each/2), Once) != nil {
+			t.Error("who has less gets no room beside others of his own address")
+		}
+		if unfinished && len(n.find(honest).assemblies) == 0 || queued && n.find(honest).queued == 0 {
+			t.Error("who has less than another origin had to make room for it")
+		}
+		n.Flush(0, func(netip.AddrPort, []byte) {})
+		n.Tick(assemblyAge)
+		n.Flush(assemblyAge, func(netip.AddrPort, []byte) {})
+		if s := n.Stats(); s.Reassembling != 0 || len(n.holders.order)+len(n.holders.origins)+len(n.queuers.order)+len(n.queuers.origins) != 0 {
+			t.Errorf("%d bytes are held for nobody, %d origins are ranked", s.Reassembling, len(n.holders.order)+len(n.queuers.order))
+		}
 	}
 }

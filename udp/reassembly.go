@@ -258,7 +258,7 @@ func (t *Transport) makeRoom(now time.Duration, p *peer, r *room, total, charge 
 	for r.used+charge > r.limit {
 		victim := r.last
 		if !evictable(now, victim) {
-			greediest := t.holders.above(p.held + total)
+			greediest := t.holders.above(p, p.held+total)
 			if greediest == nil {
 				return false
 			}

@@ -120,7 +120,7 @@ func (t *Transport) enqueue(now time.Duration, p *peer, msg []byte) error {
 // for p are within the limit for all; it reports false where they are not, and p would have no less.
 func (t *Transport) shorten(p *peer, charge, limit int) bool {
 	for t.queued+charge > limit {
-		greediest := t.queuers.above(p.queued + charge)
+		greediest := t.queuers.above(p, p.queued+charge)
 		if greediest == nil || p.class == Peer {
 			return false
 		}

@@ -61,8 +61,8 @@ type incoming struct {
 func NewTransport(cfg Config) *Transport {
 	t := &Transport{
 		cfg: cfg.withDefaults(), peers: make(map[netip.AddrPort]*peer),
-		holders: ranking{of: partHeld}, queuers: ranking{of: partQueued},
 	}
+	t.holders, t.queuers = newRanking(partHeld, t.cfg.Origin), newRanking(partQueued, t.cfg.Origin)
 	t.rooms[Client].limit = t.cfg.ClientPool
 	t.rooms[Stranger].limit = t.cfg.StrangerPool
 	return t

@@ -60,8 +60,13 @@ var auditMutants = []mutant{
 	},
 	{
 		name: "cuts-in-turn", file: "kv/query.go",
-		before: "		if n > most {\n			spare", after: "		if i < most {\n			spare",
+		before: "origin == mostOrigin && own > most {", after: "false && own > most {",
 		breaks: "who takes cuts without end takes them from himself", by: "./kv:TestWhoTakesCutsTakesHisOwn",
+	},
+	{
+		name: "cuts-of-ports", file: "kv/query.go",
+		before: "count(client); origin > mostOrigin || origin == mostOrigin && own > most {", after: "count(client); own > most {",
+		breaks: "who takes cuts from many ports takes them from himself", by: "./kv:TestManyPortsTakeTheirOwnCuts",
 	},
 	{
 		name: "cut-expires-never", file: "kv/query.go",

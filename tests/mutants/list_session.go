@@ -232,8 +232,19 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "holds-unbounded", file: "kv/hold.go",
-		before: "case len(h.holds.ids) >= l.Holds || s.held >= l.HoldsPerSession || h.holds.bytes+r.bytes > l.HoldBytes:", after: "case false:",
+		before: "case crowded(own.count, len(h.holds.ids), l.Holds) || s.held >= l.HoldsPerSession,\n		crowded(own.bytes, h.holds.bytes, l.HoldBytes) || h.holds.bytes+r.bytes > l.HoldBytes:",
+		after:  "case false && own.count > 0:",
 		breaks: "the bounds of held requests",
+	},
+	{
+		name: "holds-of-ports", file: "kv/hold.go",
+		before: "crowded(own.count, len(h.holds.ids), l.Holds)", after: "len(h.holds.ids) >= l.Holds",
+		breaks: "one address leaves others a part of the holds", by: "./kv:TestManyPorts",
+	},
+	{
+		name: "hold-bytes-of-ports", file: "kv/hold.go",
+		before: "crowded(own.bytes, h.holds.bytes, l.HoldBytes) || ", after: "",
+		breaks: "one address leaves others a part of the bytes held", by: "./kv:TestManyPorts",
 	},
 	{
 		name: "hold-forever", file: "kv/hold.go",

@@ -214,12 +214,22 @@ var udpMutants = []mutant{
 	},
 	{
 		name: "modest-make-room", file: "udp/ranking.go",
-		before: "r.of(r.list[i]).bytes > r.of(r.list[j]).bytes", after: "r.of(r.list[i]).bytes < r.of(r.list[j]).bytes",
+		before: "(*l)[i].bytes > (*l)[j].bytes", after: "(*l)[i].bytes < (*l)[j].bytes",
 		breaks: "it is the greediest who makes room", by: "./udp:TestWhoHasMost",
 	},
 	{
 		name: "all-give-way", file: "udp/ranking.go",
-		before: "r.of(r.list[0]).bytes <= bytes {", after: "false {",
-		breaks: "nobody gives way to who has as much as he", by: "./udp:TestWhoHasMostUnfinishedMakesRoom",
+		before: "own.order[0].bytes > bytes {", after: "own.order[0].peer != p {",
+		breaks: "no address gives way to another of its origin that has as much", by: "./udp:TestManyPorts",
+	},
+	{
+		name: "all-origins-give-way", file: "udp/ranking.go",
+		before: "r.order[0] != own && r.order[0].bytes > would {", after: "r.order[0] != own {",
+		breaks: "no origin gives way to one that has as much", by: "./udp:TestWhoHasMostUnfinishedMakesRoom",
+	},
+	{
+		name: "ports-are-origins", file: "udp/ranking.go",
+		before: "would += own.bytes - r.of(p).bytes", after: "would += 0",
+		breaks: "what an origin would have is that of all its addresses", by: "./udp:TestManyPorts",
 	},
 }
