@@ -29,6 +29,9 @@ const (
 	// parked: longer than a round trip, and short enough for a Wake, a Close or a
 	// deadline to wait for it. The kernel rounds it up to its ticks, of 4 ms as a rule.
 	lingerTime = 2 * time.Millisecond
+	// lingerLeast is how far away the next timer has to be for that: half of the shortest timeout
+	// of a transmission, which may be late by a few milliseconds and the pacer's may not.
+	lingerLeast = minTimeout / 2
 )
 
 // Conn is a UDP socket with a Transport. Any goroutine may call any method at any time; Receive and
@@ -253,7 +256,7 @@ func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg 
 	}
 	for lingered := false; ; {
 		due := c.runTimers()
-		if !lingered && due == never && c.mayLinger(until) {
+		if !lingered && (due == never || due-c.Now() >= lingerLeast) && c.mayLinger(until) {
 			lingered = true
 			n, err = c.sock.linger()
 			lingerers.Add(-1)

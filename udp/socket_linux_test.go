@@ -2,7 +2,13 @@
 
 package udp
 
-import "testing"
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+)
 
 // TestSegments: one message of the kernel's holds datagrams of one size to one address, of which only
 // the last may be shorter, up to the kernel's limits.
@@ -34,5 +40,22 @@ func TestSegments(t *testing.T) {
 		if got := segments(c.list, sendVectors); got != c.want {
 			t.Errorf("%s: %d, not %d", c.name, got, c.want)
 		}
+	}
+}
+
+// Who waits for an acknowledgement lingers, too: the timer of what he has sent is far away.
+func TestLingersWhileSomethingFlies(t *testing.T) {
+	a, b := listen(t, Config{}), listen(t, Config{})
+	a.Classify(b.LocalAddr(), Peer)
+	if !a.sock.lingers || runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("nobody lingers here")
+	}
+	a.Linger(true)
+	if err := errors.Join(a.Send(b.LocalAddr(), make([]byte, 100), Reliable), a.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Receive(a.start.Add(a.Now()+lingerTime/2), func(netip.AddrPort, []byte) {})
+	if !errors.Is(err, os.ErrDeadlineExceeded) || a.sock.armed {
+		t.Errorf("%v; parked: %v", err, a.sock.armed)
 	}
 }

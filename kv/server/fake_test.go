@@ -35,6 +35,7 @@ type fakeSocket struct {
 	events  *events
 	blamed  []netip.AddrPort
 	blocked int // calls that would have waited
+	lingers bool
 }
 
 type inDatagram struct {
@@ -97,7 +98,7 @@ func (s *fakeSocket) Receive(_ time.Time, deliver func(netip.AddrPort, []byte)) 
 	return n, nil
 }
 
-func (s *fakeSocket) Linger(bool) {}
+func (s *fakeSocket) Linger(alone bool) { s.lingers = alone }
 
 func (s *fakeSocket) Wake() { s.waked <- struct{}{} }
 

@@ -37,7 +37,9 @@ const (
 	// a batch takes, also of a flood of those that hold no message.
 	maxReceives = 64
 	// lingerLeast is how far away the next timer has to be for the loop to linger at
-	// the socket (udp.Conn.Linger), which may make it late.
+	// the socket (udp.Conn.Linger), which may make it late. It lingers also where twice the
+	// time is left in which something arrives as a rule: a move that yields has a timer all
+	// the while, and clients ask meanwhile.
 	lingerLeast = 10 * kv.Millisecond
 	// MaxWait is how long a client's read or write may wait to be stepped over
 	// before it is refused with marshal.Overloaded: well below a client's patience.
@@ -103,6 +105,8 @@ type loop struct {
 	nextRoom kv.Time          // when the store is asked for its room again
 	keys     []delegation.Key // of the requests that come next; shares the inbox's memory
 	taken    int              // bytes of messages stepped with since it was asked
+	pace     pace             // of turns in which something arrived
+	arrived  bool             // in this one
 	// fullBatch says that the last batch ended because it had maxBatchSteps.
 	fullBatch bool
 	stats     counts
@@ -151,6 +155,9 @@ func (l *loop) turn() error {
 		return err
 	}
 	now := l.watch.now()
+	if l.arrived {
+		l.pace.note(now)
+	}
 	l.inbox.stamp(now)
 	l.stats.Crowded = l.inbox.crowded
 	if err := l.pipeline.failure(); err != nil {

@@ -345,6 +345,34 @@ func TestTimersDoNotStarveReceiving(t *testing.T) {
 	}
 }
 
+// The loop waits in the kernel where no timer is near, and where something arrives more
+// often than the timer is far away: while a move yields to clients there is always one.
+func TestLingersWhereItIsAskedOften(t *testing.T) {
+	for _, c := range []struct {
+		asked, timer kv.Time
+		want         bool
+	}{
+		{kv.Second / 2, lingerLeast, true},
+		{kv.Millisecond / 10, kv.Millisecond / 2, true},
+		{kv.Millisecond, kv.Millisecond / 2, false},
+		{kv.Millisecond, lingerLeast - 1, true},
+		{6 * kv.Millisecond, lingerLeast - 1, false},
+	} {
+		b := newBench(t)
+		b.must()
+		for range 40 {
+			b.machine.deadline = b.watch.last + c.timer
+			b.clock = b.clock.Add(time.Duration(c.asked))
+			b.nextRoom = b.watch.last + 2*kv.Second
+			b.socket.put(clientAddr, get(1))
+			b.must()
+		}
+		if b.socket.lingers != c.want {
+			t.Errorf("asked every %v, with a timer in %v: lingers is %v", time.Duration(c.asked), time.Duration(c.timer), b.socket.lingers)
+		}
+	}
+}
+
 func TestRoomAtOnceAndEverySecond(t *testing.T) {
 	b := newBench(t)
 	b.must()

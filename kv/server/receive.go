@@ -16,6 +16,7 @@ import (
 // cannot be answered costs as much as an answer.
 func (l *loop) receive() error {
 	n, err := l.await()
+	l.arrived = n > 0
 	receives := 1
 	for err == nil && receives < maxReceives && l.inbox.front.len() < maxBatchSteps && n >= busyDatagrams && l.inbox.bytes() < MaxBacklogBytes {
 		n, err = l.socket.TryReceive(l.deliver)
@@ -50,7 +51,8 @@ func (l *loop) await() (int, error) {
 	if !l.inbox.empty() || due <= l.watch.last {
 		return l.socket.TryReceive(l.deliver)
 	}
-	l.socket.Linger(l.pipeline.idle() && due-l.watch.last >= lingerLeast)
+	wait := due - l.watch.last
+	l.socket.Linger(l.pipeline.idle() && (wait >= lingerLeast || wait > 2*l.pace.gap))
 	n, err := l.socket.Receive(l.watch.at(due), l.deliver)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// A deadline that had passed before the call took nothing from the
@@ -58,6 +60,17 @@ func (l *loop) await() (int, error) {
 		return l.socket.TryReceive(l.deliver)
 	}
 	return n, err
+}
+
+// A pace is how often something arrives.
+type pace struct {
+	at  kv.Time // when it did last
+	gap kv.Time // how long that takes from one time to the next, the latest ones counting most
+}
+
+func (p *pace) note(at kv.Time) {
+	p.gap += (at - p.at - p.gap) / 4
+	p.at = at
 }
 
 // deadline is when the loop has something to do though nothing arrives.

@@ -148,6 +148,16 @@ var udpMutants = []mutant{
 		breaks: "a processor is left to those who do not linger", by: "./udp:TestOneProcessor",
 	},
 	{
+		name: "udp-nobody-lingers-in-flight", file: "udp/conn.go",
+		before: "(due == never || due-c.Now() >= lingerLeast)", after: "due == never",
+		breaks: "who waits for an acknowledgement lingers", by: "./udp:TestLingersWhile",
+	},
+	{
+		name: "lingers-only-without-timers", file: "kv/server/receive.go",
+		before: " || wait > 2*l.pace.gap", after: "",
+		breaks: "a host that yields to clients is as quick to receive as one that does not", by: "./kv/server:TestLingers",
+	},
+	{
 		name: "udp-lingers-past-wake", file: "udp/conn.go",
 		before: "	for lingered := false; ; {", after: "	for {\n		lingered := false",
 		breaks: "who lingers is found by Wake and by his deadline", by: "./udp:TestLinger", hangs: true,
