@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -417,4 +419,21 @@ func TestMemoryLimit(t *testing.T) {
 	if _, err := db.Put(ctx, []byte("key"), []byte("value")); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// An error is a line of the log, whatever it has to tell to who asks for more.
+func TestErrorsAreOneLine(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: plain}))
+	log.Error("failed", "err", stacked{errors.New("no room")})
+	if got := b.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `err="no room"`) {
+		t.Errorf("logged %q", got)
+	}
+}
+
+// A stacked error is formatted at length, as those of Pebble are.
+type stacked struct{ error }
+
+func (e stacked) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "%v\n  at a.go:1\n  at b.go:2", e.error)
 }

@@ -175,13 +175,22 @@ func clusterName(c kv.Config) string {
 	return strings.Join(items, ",") + " root=" + c.Root.String()
 }
 
+// plain has an error logged as its text: the text handler would ask it for all that it
+// has, and those of the database have a stack, of many lines.
+func plain(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(err.Error())
+	}
+	return a
+}
+
 // openLog makes the log that the flags ask for.
 func (s *settings) openLog() error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %q: want debug, info, warn or error", s.logLevel)
 	}
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: plain}
 	switch s.logFormat {
 	case "text":
 		s.log = slog.New(slog.NewTextHandler(os.Stderr, opts))

@@ -112,7 +112,11 @@ func (o DiskOptions) pebble(fs vfs.FS, f *fault) *pebble.Options {
 	}
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
-			if f.err() == nil && !errors.Is(err, pebble.ErrCancelledCompaction) {
+			switch {
+			case f.err() != nil || errors.Is(err, pebble.ErrCancelledCompaction):
+			case vfs.IsNoSpaceError(err):
+				o.Logger.Error("the disk is full: free room on it; the host goes on meanwhile, and nothing acknowledged is lost", "err", err)
+			default:
 				o.Logger.Error("the database failed in the background", "err", err)
 			}
 		},
