@@ -162,6 +162,12 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 			return fmt.Errorf("the peer's settings: %w", err)
 		}
 	}
+	err := a.compareAll(ctx, f, report)
+	return a.publishAfter(err, report, len(report.Cases)+len(report.Space) > 0, f.output)
+}
+
+// compareAll measures all sections, each case of which is in the report when it is done.
+func (a *app) compareAll(ctx context.Context, f *compareFlags, report *compareReport) error {
 	cases := f.cases(report)
 	total := 0
 	for _, c := range cases {
@@ -188,8 +194,7 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 			return fmt.Errorf("section space: %w", err)
 		}
 	}
-	end()
-	return a.publish(report, f.output)
+	return nil
 }
 
 // compareSection starts the servers that the cases need, and measures the cases.

@@ -119,14 +119,16 @@ type growthReport struct {
 
 func (a *app) growth(ctx context.Context, f *growthFlags) error {
 	report := &growthReport{Machine: machine()}
+	var err error
 	for _, section := range f.sections {
-		s, err := a.growthSection(ctx, f, section)
-		if err != nil {
-			return fmt.Errorf("%s: %w", section, err)
+		var s *growthSeries
+		if s, err = a.growthSection(ctx, f, section); err != nil {
+			err = fmt.Errorf("%s: %w", section, err)
+			break
 		}
 		report.Series = append(report.Series, s)
 	}
-	return a.publish(report, f.output)
+	return a.publishAfter(err, report, len(report.Series) > 0, f.output)
 }
 
 func (a *app) growthSection(ctx context.Context, f *growthFlags, section string) (*growthSeries, error) {

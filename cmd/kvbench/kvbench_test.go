@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ironkv/kv/cluster"
 	"ironkv/marshal"
@@ -49,6 +51,34 @@ func TestLoopsAgainstACluster(t *testing.T) {
 	_, out, _ = kvbench(t, "get", "--addr", addr, "--no-fill", "--keys", "1000000", "--duration", "20ms", "--warmup", "0", "-o", "json")
 	if !strings.Contains(out, `"missing"`) {
 		t.Errorf("missing keys are not counted:\n%s", out)
+	}
+}
+
+// Who is interrupted prints what it has measured, and fails.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := cluster.Start(t, 1)
+	go func() {
+		defer cancel()
+		const enough = 5000 // of which the load of the keys is a small part
+		for t.Context().Err() == nil {
+			if stats, err := c.Stats(1); err != nil || stats.Steps > enough {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	var out, errOut bytes.Buffer
+	code := run(ctx, []string{"get", "--addr", c.Addrs()[0], "--keys", "10", "--duration", "10h", "--warmup", "0"}, &out, &errOut)
+	if code != exitFailure || !strings.Contains(out.String(), "throughput") || !strings.Contains(errOut.String(), "what was measured") {
+		t.Errorf("get: exit code %d\n%s\n%s", code, &out, &errOut)
+	}
+
+	out.Reset() // boundaries need no cluster, values one that is not started any more
+	code = run(ctx, []string{"growth", "--sections", "boundaries,values", "--max-boundaries", "10", "-o", "json"}, &out, &errOut)
+	var report growthReport
+	if err := json.Unmarshal(out.Bytes(), &report); code != exitFailure || err != nil || len(report.Series) != 1 {
+		t.Errorf("growth: exit code %d, %v\n%s\n%s", code, err, &out, &errOut)
 	}
 }
 

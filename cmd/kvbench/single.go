@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"ironkv/kv/client"
 )
 
 // Defaults of the loops.
@@ -114,7 +116,11 @@ func connect(ctx context.Context, addrs []string, plan clusterPlan) (*servers, *
 			return nil, nil, err
 		}
 	}
-	dialCtx, cancel := context.WithTimeout(ctx, startTimeout)
+	timeout := startTimeout
+	if len(addrs) > 0 {
+		timeout = client.DefaultTimeout // it runs, or it does not
+	}
+	dialCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	store, err := dialIronkv(dialCtx, s.addrs)
 	if err != nil {
@@ -155,12 +161,15 @@ func (a *app) single(ctx context.Context, f *loopFlags) (err error) {
 		r, err = l.measure(ctx, f.warmup, f.duration, s.cpu)
 		return err
 	})
-	if err != nil {
+	if err != nil && r.Ops == 0 {
 		return err
+	}
+	if err != nil {
+		a.progressf("what was measured before it ended:")
 	}
 	report := singleReport{Workload: f.workload, Clients: f.clients, Rate: f.rate, Servers: s.note, Machine: machine(), Result: r}
 	if a.json {
-		return a.printJSON(report)
+		return errors.Join(err, a.printJSON(report))
 	}
-	return a.printSingle(report)
+	return errors.Join(err, a.printSingle(report))
 }

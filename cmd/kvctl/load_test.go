@@ -147,7 +147,7 @@ func TestLoadInterrupted(t *testing.T) {
 	s, _ := newShell(t, 1, cluster.MemoryLimit(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, errOut bytes.Buffer
-	code := run(ctx, []string{"--addr", s.addr, "load", "-"}, slowEnd{strings.NewReader(`{"key":"k","value":"v"}`+"\n"), cancel}, &out, &errOut)
+	code := run(ctx, []string{"--addr", s.addr, "load", "-"}, slowEnd{strings.NewReader(`{"key":"k","value":"v"}` + "\n"), cancel}, &out, &errOut)
 	if told := errOut.String(); code != exitFailure || !strings.Contains(told, "0 keys of stdin are written") || !strings.HasSuffix(told, "kvctl: interrupted\n") {
 		t.Fatalf("exit code %d, %s", code, told)
 	}
