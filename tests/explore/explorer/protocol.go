@@ -11,10 +11,10 @@ import (
 // A ProtocolScope is a first state of P, which is explored by itself. P has no time, no
 // sizes and no disks, and a crash is nothing there; so there is less to it than to hosts,
 // and its scopes have more hosts, more orders, and orders of which any host may be told to
-// give to any other. For the same requests it has more behaviours than hosts, though, where
-// hosts have no choice: clients ask whom they like, recipients agree without having been
-// asked, moves end before their last delegate is acknowledged or after, an answer is
-// repeated whenever a request could come again, and a chunk is of any length.
+// give to any other. For the same requests it has more behaviours than hosts that do not
+// crash, though, where these have no choice: clients ask whom they like, recipients agree
+// without having been asked, moves end before their last delegate is acknowledged or after,
+// an answer is repeated whenever a request could come again, and a chunk is of any length.
 type ProtocolScope struct {
 	Name   string
 	System protocol.System
@@ -110,4 +110,7 @@ var DeepProtocols = []ProtocolScope{
 	{Name: "P-three-orders", System: wanted(3, wants{wantSet(keyA, "x")}, wants{anywhere(onlyA)}, wants{anywhere(onlyA)}, wants{anywhere(onlyA)})},
 	{Name: "P-four-busy", System: wanted(4, wants{wantSet(keyA, "x"), wantSet(keyB, "y")}, wants{anywhere(both)}, wants{anywhere(both)})},
 	{Name: "P-four-around", System: wanted(4, wants{wantSet(keyA, "x")}, wants{anywhere(both), anywhere(both)}, wants{anywhere(both)})},
+	{Name: "P-around", System: wanted(2, wants{wantSet(keyA, "x")}, wants{
+		wantShard(onlyA, 2), wantShard(onlyA, 1), wantShard(onlyA, 2), wantShard(onlyA, 1), wantShard(onlyA, 2),
+	})},
 }

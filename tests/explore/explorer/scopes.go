@@ -169,6 +169,35 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "around", Hosts: 2,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(onlyA, 1, 2), shard(onlyA, 2, 1), shard(onlyA, 1, 2), shard(onlyA, 2, 1), shard(onlyA, 1, 2)},
+		},
+	},
+	{
+		Name: "around-crash", Hosts: 2, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(onlyA, 1, 2), shard(onlyA, 2, 1), shard(onlyA, 1, 2), shard(onlyA, 2, 1)},
+		},
+	},
+	{
+		Name: "around-crashes", Hosts: 2, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(onlyA, 1, 2), shard(onlyA, 2, 1)},
+		},
+	},
+	{
+		Name: "chase-crashes", Hosts: 3, Stored: []delegation.Key{keyA}, Crashes: 2,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
 		Name: "opposite-keys", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
