@@ -32,7 +32,7 @@ func (s *Sim) conduct(st world.Step) error {
 			return err
 		}
 	}
-	if s.steps%twinEvery != 0 && !s.replaying {
+	if s.steps%twinEvery != 0 && !s.strict {
 		return s.twinStep(st)
 	}
 	if err := keepsBounds(st.Node.Host); err != nil {
@@ -115,7 +115,7 @@ type twin struct {
 // has no clone.
 func (s *Sim) prepareTwin(st world.Step) {
 	s.twin = twin{}
-	if m, ok := st.Node.Store.(*store.Memory); ok && (s.replaying || (s.steps+1)%twinEvery == 0) {
+	if m, ok := st.Node.Store.(*store.Memory); ok && (s.strict || (s.steps+1)%twinEvery == 0) {
 		s.twin.store = m.Clone()
 		s.twin.host = st.Node.Host.Clone(s.twin.store)
 	}

@@ -20,6 +20,7 @@
 // request has to be answered and every move to end within a bound.
 //
 // The same [Options] give the same run, bit for bit ([Result.Hash]), on stores in
-// memory and on disk alike. A failing run is shrunk to a short story ([Shrink]).
+// memory and on disk alike. A failing run is shrunk to a short story ([Shrink]), in
+// which of one that does not come to its end a fair network does what it can ("settle").
 // Only tests/sim imports this package.
 package sim

@@ -56,7 +56,7 @@ func (s *Sim) drawOf(op Op) (Event, bool) {
 		e.Flights = []int{s.rng.IntN(len(s.attic))}
 	case opCrash, opRestart, opJump, opCut, opMend, opRoom:
 		return s.drawHost(e)
-	case numOps:
+	case numOps, opSettle:
 	}
 	return e, true
 }

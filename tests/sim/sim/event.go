@@ -34,7 +34,13 @@ const (
 	opMend                 // every link is mended
 	opRoom                 // a host learns how much room its disk has
 	numOps
+	// opSettle is none of the adversary's: in a shrunk run it stands for all that a fair
+	// network does until it comes to rest.
+	opSettle
 )
+
+// Settle stands in the place of an event's index for a fair network until it comes to rest.
+const Settle = -1
 
 // opNames are the kinds' names in the table of what was seen.
 var opNames = [numOps]string{
@@ -111,6 +117,8 @@ func (e *Event) String() string {
 		return "all links are mended"
 	case opRoom:
 		return fmt.Sprintf("host %d has room for %d bytes", e.Host, e.Room)
+	case opSettle:
+		return "settle"
 	case opLose, opCopy, opLate, opForge, opDamage, numOps:
 	}
 	return opNames[e.Op] + " " + e.names()

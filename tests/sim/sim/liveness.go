@@ -118,7 +118,7 @@ func (w Wait) longer(o Wait) Wait { return Wait{max(w.Events, o.Events), max(w.S
 // settle is a fair network: everything is delivered in order, every timer fires
 // when it is due, clients repeat themselves, until nothing is outstanding.
 func (s *Sim) settle(what string) {
-	began, repeat, pause := s.world.Now, s.world.Now, repeatFirst
+	began, clients := s.world.Now, s.repetitions()
 	left, last := s.left(), 0
 	n := 0
 	defer func() { s.waited = s.waited.longer(Wait{n, s.world.Now - began}) }()
@@ -131,21 +131,48 @@ func (s *Sim) settle(what string) {
 			s.fail(Liveness, s.unsettled(what, n, n-last, s.world.Now-began))
 			return
 		}
-		if e, ok := s.fair(); ok {
-			s.apply(&e)
-			continue
-		}
-		if s.world.Now >= repeat {
-			repeat, pause = s.world.Now+pause, min(2*pause, repeatLast)
-			for i, c := range s.world.Clients {
-				if c.Waiting() {
-					s.apply(&Event{Op: opRetransmit, Client: i + 1})
-				}
-			}
-			continue
-		}
-		s.apply(&Event{Op: opWait, Span: min(s.nextDue(), repeat) - s.world.Now})
+		s.goOn(&clients)
 	}
+}
+
+// repetitions are when clients repeat themselves next, and how long after that again.
+type repetitions struct{ at, pause kv.Time }
+
+func (s *Sim) repetitions() repetitions { return repetitions{s.world.Now, repeatFirst} }
+
+// goOn lets the next happen that happens on a fair network.
+func (s *Sim) goOn(r *repetitions) {
+	if e, ok := s.fair(); ok {
+		s.apply(&e)
+		return
+	}
+	if s.world.Now < r.at {
+		s.apply(&Event{Op: opWait, Span: min(s.nextDue(), r.at) - s.world.Now})
+		return
+	}
+	r.at, r.pause = s.world.Now+r.pause, min(2*r.pause, repeatLast)
+	for i, c := range s.world.Clients {
+		if c.Waiting() {
+			s.apply(&Event{Op: opRetransmit, Client: i + 1})
+		}
+	}
+}
+
+// restIdle is for how many events of a fair network nothing comes nearer to its end
+// before it is at rest, whatever is still outstanding.
+const restIdle = 100
+
+// rest is a fair network in the midst of a run.
+func (s *Sim) rest() {
+	s.fairly, s.resting = true, true
+	clients, left, last := s.repetitions(), s.left(), 0
+	for n := 0; s.failure == nil && !s.settled() && n-last <= restIdle; n++ {
+		if now := s.left(); now.nearer(left) {
+			left, last = now, n
+		}
+		s.goOn(&clients)
+	}
+	s.fairly, s.resting = false, false
 }
 
 // toDo is how far everything is from its end: how many operations have no answer and

@@ -123,6 +123,9 @@ func (plain) due() (kv.Time, bool)        { return 0, false }
 // where it is full.
 func (s *Sim) keep(p kv.Packet) {
 	if s.replaying {
+		if s.fairly && !s.resting {
+			return // nobody will ask for it
+		}
 		name := nameOf(p)
 		s.past[name], s.past[shown(name)] = p, p
 		return

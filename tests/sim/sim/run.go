@@ -62,7 +62,7 @@ type Result struct {
 	Waited Wait
 	// Trace are the adversary's events, if they were recorded; Fair says that the
 	// run went on to its fair end, Packets that of the run named by Options only the
-	// packets flew that arrived in it.
+	// packets flew that arrived in it, between hosts in memory.
 	Trace         []Event
 	Fair, Packets bool
 	stuck         bool
@@ -77,6 +77,7 @@ var stranger = netip.MustParseAddrPort("10.9.9.9:9")
 type Sim struct {
 	opts    Options
 	tamper  func(world.Store) world.Store
+	alter   func(marshal.Message)
 	mix     mix
 	rng     *rand.Rand
 	world   *world.World
@@ -98,9 +99,10 @@ type Sim struct {
 	history history
 	// recording fills in the names of events and keeps them; replaying finds
 	// flights by these names.
-	// fairly says that the adversary has ended.
-	recording, replaying, fairly bool
-	past                         map[string]kv.Packet // replaying: what left the network, by its names
+	// fairly says that the adversary has ended; resting, that it goes on behind a rest.
+	// Where strict, a clone takes each step, too, and each bound is looked at behind it.
+	recording, replaying, fairly, resting, strict bool
+	past                                          map[string]kv.Packet // replaying: what left the network, by its names
 	// patience is the fair end's; stuck says that it failed for having been idle. When
 	// bare, what flies when it begins is lost.
 	patience    patience
@@ -134,8 +136,10 @@ type setting struct {
 	Options
 	// tamper, if set, puts a store that is at fault in the place of a host's.
 	tamper func(world.Store) world.Store
-	// bare says that packets arrive by themselves (see asPackets).
-	bare bool
+	// alter, if set, changes messages on their way, where they travel as values.
+	alter func(marshal.Message)
+	// bare says that packets arrive by themselves (see asPackets); strict is as in Sim.
+	bare, strict bool
 }
 
 // Run runs o to its end, or to the first failure.
@@ -145,7 +149,7 @@ func (t setting) start() *Sim {
 	o := t.Options
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
-		opts: o, tamper: t.tamper, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
+		opts: o, tamper: t.tamper, alter: t.alter, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
 		cut: map[link]bool{}, repeats: map[repeated]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
 		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 		patience: patience{whole: fairSteps},
@@ -165,6 +169,13 @@ func (s *Sim) build() {
 	case Datagrams:
 		s.net = newDatagrams(s)
 	case Values:
+		if s.alter != nil {
+			s.world.Carry = func(m marshal.Message) marshal.Message {
+				m = marshal.Clone(m)
+				s.alter(m)
+				return m
+			}
+		}
 	}
 	s.world.Observer, s.world.Before = s.observe, s.prepareTwin
 	var hosts []*kv.Host
@@ -256,7 +267,9 @@ func (s *Sim) fail(k Kind, err error) {
 // apply lets an event happen.
 func (s *Sim) apply(e *Event) {
 	s.events++
-	s.saw(sawEvent[e.Op])
+	if e.Op < numOps {
+		s.saw(sawEvent[e.Op])
+	}
 	s.note = ""
 	if s.replaying && !s.fairly && !s.find(e) {
 		return
@@ -315,6 +328,8 @@ func (s *Sim) happen(e *Event) {
 		clear(s.cut)
 	case opRoom:
 		w.Batch(e.Host, []kv.Input{{Kind: kv.InputRoom, Room: e.Room}}, world.Sent)
+	case opSettle:
+		s.rest()
 	case numOps:
 	}
 }
@@ -421,7 +436,7 @@ func (s *Sim) observe(st world.Step) {
 	s.steps++
 	s.cover(st)
 	s.digest(st)
-	if s.recording {
+	if s.recording && !s.fairly {
 		s.tell(st)
 	}
 	if s.failure != nil {

@@ -23,8 +23,9 @@ const (
 )
 
 // Shrink runs o again, and leaves out whatever the failure does not need: first how
-// packets travelled, then all faults of a kind, all of a client, all of a host; then
-// ever shorter pieces of what is left (delta debugging: Zeller and Hildebrandt, IEEE
+// packets travelled, then, of a run that does not come to its end, what is behind the
+// moment from which on it cannot, and what a fair network does as well (settle); then all
+// faults of a kind, all of a client, all of a host; then ever shorter pieces of what is left (delta debugging: Zeller and Hildebrandt, IEEE
 // TSE 28(2), 2002), until no event can be spared or the bound on replayed events is
 // reached. What it returns fails in the same kind of way; its Trace is the story. A run
 // that does not fail is returned as it is. tell is told of progress.
@@ -61,9 +62,9 @@ func (t setting) record() *Result {
 // judging is the setting under which parts of a run that fails so are run again: a
 // violation that is found at once needs the fewest events.
 func (t setting) judging(k Kind) setting {
-	t.Every = 1
+	t.Every, t.strict = 1, true
 	if k == Liveness {
-		t.Every = fairEvery
+		t.Every, t.strict = fairEvery, false
 	}
 	return t
 }
@@ -82,6 +83,10 @@ type shrinker struct {
 func (s *shrinker) shrink() bool {
 	if !s.leaveTravelOut() {
 		return false
+	}
+	if s.kind == Liveness {
+		s.endSooner()
+		s.letSettle()
 	}
 	s.leaveKindsOut()
 	s.leavePiecesOut()
@@ -108,8 +113,8 @@ func (s *shrinker) try(trace []Event) bool {
 }
 
 // leaveTravelOut lets the packets that arrived arrive by themselves, without the
-// datagrams that brought them and the faults between. Where the failure is in these it
-// takes the run as it was. It reports false where that does not fail again either.
+// datagrams that brought them and the faults between, at hosts in memory. Where the failure
+// is in these or in the disks it takes the run as it was. It reports false where that does not fail again either.
 func (s *shrinker) leaveTravelOut() bool {
 	before, whole := s.setting, s.best
 	s.setting = s.ofPackets()
@@ -121,9 +126,9 @@ func (s *shrinker) leaveTravelOut() bool {
 	return s.try(slices.Clone(whole.Trace))
 }
 
-// ofPackets is the setting in which packets arrive by themselves.
+// ofPackets is the setting in which packets arrive by themselves, at hosts in memory.
 func (t setting) ofPackets() setting {
-	t.Wire, t.bare = Values, true
+	t.Wire, t.Disk, t.bare = Values, false, true
 	return t
 }
 
@@ -142,16 +147,61 @@ func asPackets(trace []Event) (out []Event) {
 			if len(e.Names) == 0 && e.Timers == 0 {
 				continue
 			}
-		case opInvoke, opRetransmit, opWait, opForge, opGiveUp, opClose, opCrash, opRestart, opJump, opCut, opMend, opRoom, numOps:
+		case opInvoke, opRetransmit, opWait, opForge, opGiveUp, opClose, opCrash, opRestart, opJump, opCut, opMend, opRoom, numOps, opSettle:
 		}
 		out = append(out, e)
 	}
 	return out
 }
 
+// endSooner seeks the shortest beginning of the run behind which a fair network does not
+// come to its end either.
+func (s *shrinker) endSooner() {
+	for at := 0; at < len(s.best.Trace) && !s.exhausted(); {
+		if half := (at + len(s.best.Trace)) / 2; !s.try(slices.Clone(s.best.Trace[:half])) {
+			at = half + 1
+		}
+	}
+	s.tell(fmt.Sprintf("%d events, and then a fair network", len(s.best.Trace)))
+}
+
+// letSettle lets a fair network do what is of no matter in itself: of all that is on its
+// way in the whole run, and then in ever shorter pieces of it, of which the run would be
+// told as one word.
+func (s *shrinker) letSettle() {
+	for size := len(s.best.Trace); size > 1 && !s.exhausted(); size /= 2 {
+		for at := 0; at < len(s.best.Trace) && !s.exhausted(); {
+			until := min(at+size, len(s.best.Trace))
+			piece, before := settled(s.best.Trace[at:until]), len(s.best.Trace)
+			if len(piece) < until-at && s.try(slices.Concat(s.best.Trace[:at], piece, s.best.Trace[until:])) {
+				at += max(0, until-at+len(s.best.Trace)-before)
+				continue
+			}
+			at = until
+		}
+	}
+	s.tell(fmt.Sprintf("%d events: a fair network does the rest between them", len(s.best.Trace)))
+}
+
+// settled returns the events with a fair network in the place of all that is on its way
+// between any two of the others.
+func settled(trace []Event) (out []Event) {
+	for _, e := range trace {
+		switch e.Op {
+		case opDeliver, opTimer, opRetransmit, opWait, opLose, opCopy, opLate, opForge, opDamage, opSettle:
+			if len(out) == 0 || out[len(out)-1].Op != opSettle {
+				out = append(out, Event{Op: opSettle, Index: Settle})
+			}
+		case opInvoke, opGiveUp, opClose, opCrash, opRestart, opJump, opCut, opMend, opRoom, numOps:
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // leaveKindsOut leaves out all events of a kind, of a client, of a host.
 func (s *shrinker) leaveKindsOut() {
-	for op := range numOps {
+	for op := range opSettle + 1 {
 		s.leaveAllOut(func(e *Event) bool { return e.Op == op })
 	}
 	for kind := world.OpGet; kind <= world.OpAudit; kind++ {
@@ -213,7 +263,7 @@ func (s *shrinker) leavePairsOut() {
 // of some patience if the failure was found there.
 func (t setting) replay(trace []Event, fairly bool, p patience) *Result {
 	s := t.start()
-	s.recording, s.replaying, s.bare, s.patience = true, true, t.bare, p
+	s.recording, s.replaying, s.bare, s.strict, s.patience = true, true, t.bare, t.strict, p
 	s.guard(func() {
 		s.build()
 		for i := range trace {
@@ -232,7 +282,8 @@ func (t setting) replay(trace []Event, fairly bool, p patience) *Result {
 	return r
 }
 
-// Replay runs o, and then only the events named by indices of it, as [Shrink] does;
+// Replay runs o, and then only the events named by indices of it, as [Shrink] does, and a
+// fair network between them where an index is [Settle];
 // with packets as it does where it lets packets arrive by themselves.
 func Replay(o Options, indices []int, packets bool) (*Result, error) {
 	return setting{Options: o}.only(indices, packets)
@@ -248,9 +299,11 @@ func (t setting) only(indices []int, packets bool) (*Result, error) {
 	if packets {
 		again, trace = again.ofPackets(), asPackets(trace)
 	}
-	for _, e := range trace {
-		if slices.Contains(indices, e.Index) {
-			part = append(part, e)
+	for _, index := range indices {
+		if index == Settle {
+			part = append(part, Event{Op: opSettle, Index: Settle})
+		} else if i := slices.IndexFunc(trace, func(e Event) bool { return e.Index == index }); i >= 0 {
+			part = append(part, trace[i])
 		}
 	}
 	r := again.replay(part, whole.Fair, patience{whole: fairSteps})
@@ -271,6 +324,9 @@ func (r *Result) Story() string {
 	var b strings.Builder
 	m := r.mix
 	fmt.Fprintf(&b, "# %d hosts, %d clients; met: %v; chunks of %d bytes, window %d\n", m.hosts, m.clients, m.met, m.limits.ChunkBytes, m.limits.Window)
+	if slices.ContainsFunc(r.Trace, func(e Event) bool { return e.Op == opSettle }) {
+		b.WriteString("# settle: for a while nothing is lost, and everything delivered in order and at once, until it comes to rest\n")
+	}
 	if r.Packets {
 		b.WriteString("# only packets that arrived fly, each as often as it is delivered\n")
 	}

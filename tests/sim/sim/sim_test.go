@@ -170,6 +170,33 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
+// What does not end is shrunk to a story of a few events, too: most of what was on its way
+// before, a fair network can do.
+func TestWhatNeverEndsIsAShortStory(t *testing.T) {
+	deaf := func(m marshal.Message) {
+		if a, ok := m.(*marshal.Ack); ok && a.From == 1 {
+			a.Seqno = 0
+		}
+		if g, ok := m.(*marshal.Greet); ok && g.From == 1 {
+			g.Received = 0
+		}
+	}
+	s := setting{Options: Options{Seed: 1, Steps: 1500, Every: 1, Disk: true}, alter: deaf}
+	for r := s.start().run(); r.Failure == nil || r.Failure.Kind != Liveness; r = s.start().run() {
+		if s.Seed++; s.Seed == 40 {
+			t.Fatal("nobody notices that host 1 acknowledges nothing")
+		}
+	}
+	short := s.shrink(quiet)
+	if short.Failure == nil || short.Failure.Kind != Liveness || len(short.Trace) > 30 || !strings.Contains(short.Story(), "\nsettle\n") {
+		t.Errorf("shrunk to %d events: %v", len(short.Trace), short.Failure)
+	}
+	if again, err := s.only(short.Indices(), short.Packets); err != nil || again.Story() != short.Story() {
+		t.Errorf("the events of the story by themselves are another one: %v", err)
+	}
+	t.Logf("seed %d: %d events\n%s", s.Seed, len(short.Trace), short.Story())
+}
+
 // An entry that is kept is found as what it is, with its key.
 func TestViolationsAreNamed(t *testing.T) {
 	s := setting{Options: Options{Seed: 3, Steps: 3000, Every: 1}, tamper: func(st world.Store) world.Store {
