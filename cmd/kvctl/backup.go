@@ -110,7 +110,7 @@ func (a *app) printBackup(m *manifest) error {
 		Files   int     `json:"files"`
 	}{m.Keys, m.Bytes, took.Seconds(), len(m.Files)}
 	return a.emit(shape, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "backed up %s keys, %s in %s, %s\n", humanize.Comma(int64(m.Keys)), humanize.Bytes(m.Bytes),
+		_, err := fmt.Fprintf(w, "backed up %s, %s in %s, %s\n", plural(int(m.Keys), "key"), humanize.Bytes(m.Bytes),
 			seconds(took), plural(len(m.Files), "file"))
 		return err
 	})

@@ -62,6 +62,21 @@ func TestDumpAndLoad(t *testing.T) {
 	expect(t, "with a prefix", third.ok("get", "again/tab\tkey"), "new\nline\r")
 }
 
+// One key is one key, for each command that counts them.
+func TestOneKey(t *testing.T) {
+	s, _ := newShell(t, 2)
+	for _, o := range []struct{ told, want string }{
+		{s.with([]byte(`{"key":"k","value":"v"}`+"\n")).ok("load", "-"), "loaded 1 key, "},
+		{s.kvctl("dump").errOut, "dumped 1 key, "},
+		{s.ok("shard", "move", "--to", "2"), "moved 1 key, "},
+		{s.ok("backup", "--to", filepath.Join(t.TempDir(), "copy")), "backed up 1 key, "},
+	} {
+		if !strings.Contains(o.told, o.want) {
+			t.Errorf("%q, want %q", o.told, o.want)
+		}
+	}
+}
+
 func TestLoadDirectory(t *testing.T) {
 	s, _ := newShell(t, 2)
 	dir := t.TempDir()

@@ -161,9 +161,9 @@ func (a *app) printMove(w io.Writer, m client.Move, j moveJSON) error {
 	line("range", "[%s, %s)", a.keys.bound(m.Range.From), a.keys.bound(m.Range.Until))
 	line("hosts", "%d to %d", j.Source, j.Recipient)
 	line("phase", "%s", phase)
-	line("done", "%s keys, %s, in %d chunks, %d of them unacknowledged", humanize.Comma(int64(j.Keys)), humanize.Bytes(j.Bytes), j.Chunks, j.Unacked)
+	line("done", "%s, %s, in %d chunks, %d of them unacknowledged", plural(int(j.Keys), "key"), humanize.Bytes(j.Bytes), j.Chunks, j.Unacked)
 	if j.KeysLeft != nil {
-		line("left", "%s keys, %s", humanize.Comma(int64(*j.KeysLeft)), humanize.Bytes(*j.BytesLeft))
+		line("left", "%s, %s", plural(int(*j.KeysLeft), "key"), humanize.Bytes(*j.BytesLeft))
 	}
 	line("limit", "%s", rateText(m.Rate))
 	if m.Active >= time.Millisecond {
@@ -209,7 +209,7 @@ func (a *app) showBriefly(ctx context.Context, c *client.Client, id client.MoveI
 		return fmt.Errorf("the order was accepted, but the move cannot be shown: %w", err)
 	}
 	return a.emit(a.moveOf(m), func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "move %v: %v, %s keys, %s, rate %s\n", id, m.Phase, humanize.Comma(int64(m.Keys)),
+		_, err := fmt.Fprintf(w, "move %v: %v, %s, %s, rate %s\n", id, m.Phase, plural(int(m.Keys), "key"),
 			humanize.Bytes(m.Bytes), rateText(m.Rate))
 		return err
 	})

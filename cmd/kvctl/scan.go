@@ -122,7 +122,7 @@ func (a *app) dump(ctx context.Context, c *client.Client, r delegation.Range) er
 		if err != nil {
 			b.done()
 			_ = w.Flush()
-			return fmt.Errorf("the dump is incomplete, it ends after %d keys: %w", keys, err)
+			return fmt.Errorf("the dump is incomplete, it ends after %s: %w", plural(int(keys), "key"), err)
 		}
 		keys++
 		bytes += uint64(len(entry.Key) + len(entry.Value))
@@ -132,7 +132,7 @@ func (a *app) dump(ctx context.Context, c *client.Client, r delegation.Range) er
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	a.warnf("dumped %s keys, %s in %s", humanize.Comma(int64(keys)), humanize.Bytes(bytes), seconds(time.Since(start)))
+	a.warnf("dumped %s, %s in %s", plural(int(keys), "key"), humanize.Bytes(bytes), seconds(time.Since(start)))
 	return nil
 }
 

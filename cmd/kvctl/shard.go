@@ -102,7 +102,7 @@ func (a *app) printShards(shards []client.Shard, moves []client.Move, noSizes bo
 		}
 		say(a.errOut, "%s", plural(len(shards), "range"))
 		if !noSizes {
-			say(a.errOut, ", %s keys, %s", humanize.Comma(int64(keys)), humanize.Bytes(bytes))
+			say(a.errOut, ", %s, %s", plural(int(keys), "key"), humanize.Bytes(bytes))
 			if slices.ContainsFunc(shards, func(s client.Shard) bool { return s.Owner == 0 }) {
 				say(a.errOut, " beside what is in flight or unknown")
 			}

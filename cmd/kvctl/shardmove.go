@@ -308,7 +308,7 @@ func (a *app) printMoved(moves []client.Move, took time.Duration) error {
 		}
 	}
 	err := a.emit(shape, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "moved %s keys, %s in %s\n", humanize.Comma(int64(shape.Keys)), humanize.Bytes(shape.Bytes), seconds(took))
+		_, err := fmt.Fprintf(w, "moved %s, %s in %s\n", plural(int(shape.Keys), "key"), humanize.Bytes(shape.Bytes), seconds(took))
 		return err
 	})
 	if forgotten > 0 {
@@ -328,8 +328,8 @@ func (a *app) ending(m client.Move) string {
 		fmt.Fprintf(&s, " (%v)", m.Reason)
 	}
 	if moved := movedOf(m); !moved.Empty() {
-		fmt.Fprintf(&s, ": [%s, %s) has moved to host %d and stays there, %s keys, %s", a.keys.bound(moved.From), a.keys.bound(moved.Until),
-			m.To, humanize.Comma(int64(m.Keys)), humanize.Bytes(m.Bytes))
+		fmt.Fprintf(&s, ": [%s, %s) has moved to host %d and stays there, %s, %s", a.keys.bound(moved.From), a.keys.bound(moved.Until),
+			m.To, plural(int(m.Keys), "key"), humanize.Bytes(m.Bytes))
 	} else {
 		s.WriteString(": nothing has moved")
 	}
