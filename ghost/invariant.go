@@ -18,8 +18,7 @@ type Invariant = judge.Invariant[protocol.System]
 // Invariants hold in every state that a cluster can be in. "For every key" is
 // made finite: key space is cut at every boundary of every map and of every
 // delegate in flight, and what lies between two cuts is judged once.
-// Sources: Protocol/SHT/RefinementProof/InvDefs.i.dfy, and where that has no such
-// predicate, ours.
+// Sources: Protocol/SHT/RefinementProof, and where that has no such predicate, ours.
 var Invariants = []Invariant{
 	{Name: "MapComplete", Source: "InvDefs.i.dfy; Impl/SHT/Delegations.i.dfy: CDelegationMapIsSorted", Check: mapComplete},
 	{Name: "AllDelegationsToKnownHosts", Source: "InvDefs.i.dfy", Check: allDelegationsToKnownHosts},
@@ -40,7 +39,7 @@ const refines = "Refinement"
 // Liveness holds once the network has been fair for long enough and nothing more
 // was ordered: every delegate was received, and every move that is not paused has
 // ended. That every request is answered, its client knows.
-var Liveness = Invariant{Name: "Liveness", Source: "ours; IronFleet proves none of IronKV's", Check: liveness}
+var Liveness = Invariant{Name: "Liveness", Source: "its first half, for every message between hosts: Protocol/LiveSHT/LivenessProof/LivenessProof.i.dfy; moves are ours", Check: liveness}
 
 // mapComplete: each map is total, sorted, and canonical.
 func mapComplete(s protocol.System) error {

@@ -19,10 +19,11 @@ var members = []delegation.HostID{1, 2}
 func sound(t *testing.T) protocol.System {
 	s := protocol.NewSystem(1, members, true)
 	for i, key := range []delegation.Key{"b", "a"} {
-		version := marshal.Version(i + 1)
+		version, operation := marshal.Version(i+1), spec.Operation{Client: 1, Counter: uint64(i)}
+		s.Network = s.Network.With(protocol.Packet{Dst: protocol.Endpoint{Host: 1}, Msg: protocol.SetRequest{Write: protocol.Write{Operation: operation}, Key: key, Value: "x"}})
 		var err error
 		s.Service, err = s.Service.Execute(spec.Execution{
-			Request: spec.Set{Operation: spec.Operation{Client: 1, Counter: uint64(i)}, Key: key, Value: "x"},
+			Request: spec.Set{Operation: operation, Key: key, Value: "x"},
 			Reply:   spec.SetReply{Version: version},
 		})
 		if err != nil {
@@ -44,7 +45,9 @@ func sound(t *testing.T) protocol.System {
 // single returns the packet in which the delegate of sound flies.
 func single(s protocol.System) (p protocol.Packet, m protocol.Single) {
 	for p = range s.Network.All() {
-		m = p.Msg.(protocol.Single)
+		if m, ok := p.Msg.(protocol.Single); ok {
+			return p, m
+		}
 	}
 	return p, m
 }
@@ -116,6 +119,10 @@ func TestEachInvariantCanFail(t *testing.T) {
 			},
 			func(s *protocol.System) { // a client is told what S never replied
 				s.Network = s.Network.With(protocol.Packet{Src: protocol.Endpoint{Host: 1}, Msg: protocol.GetReply{Header: protocol.Header{Number: 7}}})
+			},
+			func(s *protocol.System) { // what was executed nobody has asked for
+				p, _ := single(*s)
+				s.Network = protocol.NewNetwork().With(p)
 			},
 		},
 	}

@@ -11,7 +11,7 @@ import (
 var Invariants = []judge.Invariant[System]{
 	{Name: "AtMostOneHolds", Source: "IronFleet, section 3.3", Check: atMostOneHolds},
 	{Name: "TransferHasHighestEpoch", Source: "IronFleet, section 3.3", Check: transferHasHighestEpoch},
-	{Name: "HistoryNamesHolders", Source: "Refinement.i.dfy: AbstractifyGLS_State", Check: historyNamesHolders},
+	{Name: "HistoryNamesHolders", Source: "RefinementProof.i.dfy: MakeLockHistory, but for what it says of transfers that were received", Check: historyNamesHolders},
 }
 
 func atMostOneHolds(s System) error {

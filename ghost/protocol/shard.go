@@ -22,9 +22,9 @@ func (h Host) mayGive(r delegation.Range, recipient delegation.HostID) []conjunc
 // NextOrder answers an order: a Shard makes a move where that is possible, a
 // MoveOrder changes one. Reason is the answer, and has to be true. Source: the
 // conditions are those of NextShard_Wrapper, Protocol/SHT/Host.i.dfy, which
-// refuses in silence, but for its last: that the range holds fewer than 62 entries
-// (max_hashtable_size) is dropped, as moves go in chunks. Moves, reasons and
-// recorded answers are ours.
+// refuses in silence, but for three: that the range holds fewer than 62 entries
+// (max_hashtable_size), as moves go in chunks; ValidKeyRange and ValidPhysicalAddress,
+// which are about what can be marshalled. Moves, reasons and recorded answers are ours.
 type NextOrder struct {
 	Packet Packet
 	Floor  uint64
