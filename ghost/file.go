@@ -24,6 +24,7 @@ const spillBytes = 1 << 20
 type File struct {
 	stream *stream
 	path   string
+	life   int    // of the host's state, in this directory
 	buffer []byte // a record in the making: its frame, its kind, its entries
 	crc    uint32 // of the record before
 	writer entryWriter
@@ -42,7 +43,7 @@ func Create(dir string, cfg kv.Config, s *kv.State) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{path: fmt.Sprintf("%s-%04d%s", state, life, suffix), writer: entryWriter{last: s.Step}}
+	f := &File{path: fmt.Sprintf("%s-%04d%s", state, life, suffix), life: life, writer: entryWriter{last: s.Step}}
 	// It gets its name with its header: a process that is killed before that has
 	// taken no step, and leaves no journal.
 	out, err := os.OpenFile(f.path+unborn, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -57,7 +58,7 @@ func Create(dir string, cfg kv.Config, s *kv.State) (*File, error) {
 		err = os.Rename(f.path+unborn, f.path)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create the journal: %w", advised(err)), out.Close(), os.Remove(out.Name()))
+		return nil, errors.Join(fmt.Errorf("create the journal %s: %w", f.path, advised(err)), out.Close(), os.Remove(out.Name()))
 	}
 	return f, nil
 }
@@ -94,6 +95,9 @@ func (f *File) writeHeader(h Header) (err error) {
 
 // Path is the file's name.
 func (f *File) Path() string { return f.path }
+
+// First reports whether it is the first life of the host's state in its directory.
+func (f *File) First() bool { return f.life == 1 }
 
 // Observe notes a step. A failure to write shows in the next Flush.
 func (f *File) Observe(now kv.Time, step uint64, in kv.Input, received []byte, out *kv.Effects, sent []byte) {
@@ -152,7 +156,11 @@ func (f *File) publish() {
 
 func (f *File) fail(err error) {
 	if err != nil {
-		f.err = fmt.Errorf("write the journal: %w", advised(err)) // an os.PathError names the file
+		var cause *os.PathError // names the file as it was called before it had a header
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		f.err = fmt.Errorf("write the journal %s: %w", f.path, advised(err))
 	}
 }
 

@@ -100,7 +100,7 @@ func (s *stream) guard(err *error, before bool) {
 	if fault, ok := why.(interface{ Addr() uintptr }); !ok || fault.Addr()-first >= uintptr(len(s.mapped.bytes)) {
 		panic(why)
 	}
-	*err = fmt.Errorf("%s: %w", s.out.Name(), errFault)
+	*err = errFault
 }
 
 var errFault = errors.New("memory that is mapped to it is gone: the file was cut, or its file system is full or failing")

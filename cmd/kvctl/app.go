@@ -75,7 +75,21 @@ func (a *app) rootCommand() *cobra.Command {
 		topic("exit-codes", "What kvctl's exit codes mean", exitHelp),
 		topic("json", "The JSON that kvctl prints and reads", jsonHelp),
 	)
+	strictHelp(root)
 	return root
+}
+
+// strictHelp makes a word that is no command a usage error of cobra's help, which ends with 0.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Run, help.RunE = nil, func(_ *cobra.Command, args []string) error {
+		about, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 {
+			return usagef("%q is no command of %s", strings.Join(args, " "), root.Name())
+		}
+		return about.Help()
+	}
 }
 
 // topic is a page of help that is no verb.

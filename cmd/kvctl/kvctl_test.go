@@ -195,6 +195,7 @@ func TestUsage(t *testing.T) {
 		{"restore"},
 		{"host"},
 		{"dump", "extra"},
+		{"help", "nonsense"},
 	} {
 		if o := s.kvctl(args...); o.code != exitUsage || o.out != "" || !strings.Contains(o.errOut, "--help") {
 			t.Errorf("kvctl %q: exit code %d, want %d, nothing on stdout and a hint at --help on stderr\nstdout: %s\nstderr: %s",

@@ -274,7 +274,6 @@ func (a *app) moveWaitCommand() *cobra.Command {
 				ids = append(ids, id)
 			}
 			return a.withClient(func(ctx context.Context, c *client.Client, _ []string) error {
-				start := time.Now()
 				total, err := a.remaining(ctx, c, ids)
 				if err != nil {
 					return err
@@ -283,7 +282,11 @@ func (a *app) moveWaitCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printMoved(moves, time.Since(start))
+				var took time.Duration // by the moves, of which nobody knows how long they have been waited for
+				for _, m := range moves {
+					took = max(took, m.Active)
+				}
+				return a.printMoved(moves, took)
 			})(cmd, nil)
 		}),
 	}

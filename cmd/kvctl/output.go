@@ -58,7 +58,8 @@ A value stands in "value" if it is valid UTF-8, else in "value64", in base64.
   load, restore    {"keys", "bytes", "seconds", "skipped": [{"name", "reason"}]}
   backup           {"keys", "bytes", "seconds", "files"}
   shard ls         {"shards": [{"from", "until", "owner", "keys", "bytes", "in_flight": {"from", "to"}, "moves"}]}
-                   a range in flight has the owner 0 and names its hosts; "moves" are texts for people
+                   a range in flight has the owner 0 and names its hosts; an unknown owner is 0 without them;
+                   "moves" are texts for people
   shard move       {"moves": [MOVE], "keys", "bytes", "seconds"}; with --async {"ids": [ID]}
   move wait        as shard move
   move ls          {"moves": [MOVE]}
@@ -72,9 +73,9 @@ A value stands in "value" if it is valid UTF-8, else in "value64", in base64.
                    mean anything
   host ls          {"hosts": [{"id", "address", "reachable", "error", "incarnation", "ranges", "keys", "bytes",
                    "uptime_seconds", "version", "durable", "room", "sessions", "holds", "steps", "clock"}]}
-  audit            {"verdict": "single-owner" | "violation" | "undetermined", "detail", "partition": [as shard ls],
+  audit            {"verdict": "single-owner" | "violation" | "undetermined", "detail", "partition": [as shard ls, without sizes],
                    "hosts": [{"id", "incarnation", "step"}], "unreachable", "in_flight", "tries", "seconds"}
-  verify           {"hosts", "lives", "steps", "packets", "delegates", "requests", "cuts", "discarded"}
+  verify           {"hosts", "lives", "steps", "packets", "delegates", "requests", "cuts", "discarded", "shed", "unended"}
   version          {"version", "go", "json"}
 
 Versions of entries are integers up to 2^64-1; incarnations are strings of hex digits.

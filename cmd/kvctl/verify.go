@@ -37,7 +37,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			"it has to be built from the same tree as the kvd that wrote the journals.\n\n" +
 			"Exit code 1: a step or a state is wrong (the message is the witness), or the journals prove\n" +
 			"nothing: one is missing, without its end, cut, or damaged. What was checked until then is\n" +
-			"printed either way. Exit code 2: a directory holds no journal, or is given twice.",
+			"printed, too, unless a file cannot be read at all. Exit code 2: a directory holds no journal, or is given twice.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: verb(func(_ *cobra.Command, dirs []string) error {
 			if err := distinct(dirs); err != nil {

@@ -141,3 +141,19 @@ func TestJournalsOfADiskThatWasPutBack(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Who gives another directory for journals than in earlier lives is told, at once.
+func TestAJournalInAnotherDirectoryIsTold(t *testing.T) {
+	addrs, dir := ports(t, 1), t.TempDir()
+	for i, told := range []bool{false, false, true} { // the first life, one in the same directory, one in another
+		host := start(t, nil, "--id", "1", "--cluster", clusterOf(addrs), "--data", filepath.Join(dir, "data"), "--journal", filepath.Join(dir, fmt.Sprint(i/2)))
+		host.expect("msg=ready")
+		host.signal(syscall.SIGTERM)
+		if code := host.end(); code != exitOK {
+			t.Fatalf("exit code %d:\n%s", code, host.output())
+		}
+		if strings.Contains(host.output(), "earlier lives") != told {
+			t.Errorf("life %d: told of a missing journal is not %v:\n%s", i+1, told, host.output())
+		}
+	}
+}

@@ -74,6 +74,10 @@ func (j *journal) create(s *settings, state *kv.State) (_ server.Observer, err e
 		return nil, err
 	}
 	s.log.Info("journal", "file", j.file.Path())
+	if state.Step > 0 && j.file.First() {
+		s.log.Warn("no journal of this host's earlier lives is in the directory: kvctl verify proves nothing without them",
+			"dir", s.journal, "remedy", "give --journal the same directory in each life, or verify with the directories of all")
+	}
 	return j.file, nil
 }
 

@@ -15,7 +15,7 @@
 //
 // tests/mutants seeds faults into it, which its tests have to catch.
 //
-// As in the paper the lock is safe, not live: a lost transfer is lost for good.
+// It is safe, not live: a lost transfer is lost for good, since hosts do not send again.
 //
 // It imports ghost/judge, and nothing else of ironkv.
 package lock

@@ -77,7 +77,7 @@ func Grant(s, t Node, out []Packet) error {
 
 // Accept takes the lock from a transfer with a higher epoch than any it held, and
 // announces it to whoever handed it over; anything else it ignores.
-// Source: NodeAccept, Protocol/Lock/Node.i.dfy.
+// Source: NodeAccept, Protocol/Lock/Node.i.dfy, which leaves open to whom it is announced.
 func Accept(s, t Node, in Packet, out []Packet) error {
 	if s.Held || int(in.Src) >= s.Nodes || in.Msg.Kind != Transfer || in.Msg.Epoch <= s.Epoch {
 		return same("what is no news is ignored", s, t, out, nil)

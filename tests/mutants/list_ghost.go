@@ -65,7 +65,7 @@ var ghostMutants = []mutant{
 	},
 	{
 		name: "fault-is-no-error", file: "ghost/stream.go",
-		before: "	*err = fmt.Errorf(\"%s: %w\", s.out.Name(), errFault)\n", after: "",
+		before: "	*err = errFault\n", after: "",
 		breaks: "a host whose journal is gone from under it stops", by: "./ghost:TestAJournalThatIsGoneFromUnderIt",
 	},
 }
