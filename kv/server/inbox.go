@@ -22,7 +22,7 @@ type inbox struct {
 type arrival struct {
 	src        netip.AddrPort
 	host       delegation.HostID // whose address src is, or 0
-	place      uint16            // where lanes counts it
+	places                       // where lanes counts it
 	start, end int
 	at         kv.Time
 }

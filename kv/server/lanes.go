@@ -15,14 +15,19 @@ const (
 	// laneShare is how many messages of one source may wait in the front lane: what a
 	// client of many callers has under way at one time.
 	laneShare = 128
+	// originShare is how many messages of one origin (kv.Origin) may wait in front while
+	// there are others, which have been heard of for less than severalTime: so few that a
+	// batch has room for those, and the host goes on to receive.
+	originShare = maxBatchSteps / 4
+	severalTime = kv.Second
 	// strangerRate is how many messages of strangers a host takes in a millisecond, and
 	// strangerBurst how many at once; more are dropped, since to answer all that they
 	// send would take the time of everybody else. Whoever asks for a session counts as a
 	// stranger, whatever his address: it takes two messages, once.
 	strangerRate  = 20
 	strangerBurst = 1024
-	// maxBehind is how many messages may wait behind; more are dropped. It is what
-	// can be refused in a fraction of MaxWait.
+	// maxBehind is how many messages may wait beside, and how many behind; more are
+	// dropped. It is what can be refused in a fraction of MaxWait.
 	maxBehind = 16 * maxBatchSteps
 	// lanePlaces is how many places sources are counted in, a power of two. Sources
 	// that share one share their part (P. McKenney, Stochastic Fairness Queueing, 1990).
@@ -32,22 +37,27 @@ const (
 	maxProven = 2 * kv.DefaultSessions
 )
 
-// lanes is the inbox in two. Messages of sources of which little waits go in front
+// lanes is the inbox in three. Messages of sources of which little waits go in front
 // and are taken first; what exceeds a source's share goes behind. So who floods the
-// host waits for himself, and others hardly notice. Hosts of the cluster always go in
-// front, in order.
+// host waits for himself, and others hardly notice. What exceeds the share of an origin
+// goes beside, and is taken between the two: so does who has thousands of addresses, and
+// honest ones who share his wait with them. Hosts of the cluster always go in front, in
+// order.
 type lanes struct {
-	front, behind inbox
-	waiting       [lanePlaces]uint16 // in front, by place
-	seed          uint64
-	hosts         map[netip.AddrPort]delegation.HostID
-	proven        map[netip.AddrPort]struct{}
-	sessions      iter.Seq[netip.AddrPort] // the addresses that have sessions now
-	kept          int                      // how many these were when they were last looked at
-	latest        source
-	strangers     int     // how many messages of strangers may come in now
-	now           kv.Time // of the last stamp
-	crowded       uint64  // dropped since the start, as too much came
+	front, beside, behind inbox
+	waiting               [lanePlaces]uint16 // in front and beside, by place
+	ofOrigin              [lanePlaces]uint32 // in front, by the origin's place
+	origin                uint16             // place of the one that was heard of last; lanePlaces: none was
+	several               kv.Time            // until when there are others
+	seed                  uint64
+	hosts                 map[netip.AddrPort]delegation.HostID
+	proven                map[netip.AddrPort]struct{}
+	sessions              iter.Seq[netip.AddrPort] // the addresses that have sessions now
+	kept                  int                      // how many these were when they were last looked at
+	latest                source
+	strangers             int     // how many messages of strangers may come in now
+	now                   kv.Time // of the last stamp
+	crowded               uint64  // dropped since the start, as too much came
 }
 
 // A source is whom messages are from.
@@ -55,12 +65,16 @@ type source struct {
 	addr   netip.AddrPort
 	host   delegation.HostID // 0: a client, or a stranger
 	proven bool              // a session was opened there
+	places
 }
+
+// places are where the messages of a source are counted while they wait.
+type places struct{ source, origin uint16 }
 
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
 	return lanes{
 		hosts: hosts, proven: map[netip.AddrPort]struct{}{}, sessions: func(func(netip.AddrPort) bool) {},
-		strangers: strangerBurst, seed: maphash.Bytes(maphash.MakeSeed(), nil),
+		strangers: strangerBurst, origin: lanePlaces, seed: maphash.Bytes(maphash.MakeSeed(), nil),
 	}
 }
 
@@ -87,18 +101,40 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 		}
 		l.strangers--
 	}
-	a := arrival{src: src, host: l.who(src).host, place: l.place(src)}
-	if l.waiting[a.place] >= laneShare && a.host == 0 {
-		if l.behind.len() >= maxBehind {
-			l.crowded++
-			return false
-		}
-		l.behind.add(a, msg)
-		return true
+	s := l.who(src)
+	a := arrival{src: src, host: s.host, places: s.places}
+	lane := &l.front
+	switch {
+	case a.host != 0:
+	case l.waiting[a.source] >= laneShare:
+		lane = &l.behind
+	case l.crowds(a.origin):
+		lane = &l.beside
 	}
-	l.waiting[a.place]++
-	l.front.add(a, msg)
+	if lane != &l.front && lane.len() >= maxBehind {
+		l.crowded++
+		return false
+	}
+	if lane != &l.behind {
+		l.waiting[a.source]++
+	}
+	if lane == &l.front {
+		l.ofOrigin[a.origin]++
+	}
+	lane.add(a, msg)
 	return true
+}
+
+// crowds reports whether a client's origin has its part of the front lane, of which it
+// has a part only while there are others.
+func (l *lanes) crowds(origin uint16) bool {
+	if origin != l.origin {
+		if l.origin != lanePlaces {
+			l.several = l.now + severalTime
+		}
+		l.origin = origin
+	}
+	return l.now < l.several && l.ofOrigin[origin] >= originShare
 }
 
 // stranger reports whether src has proven nothing, or asks for a session.
@@ -112,12 +148,12 @@ func (l *lanes) stranger(src netip.AddrPort, msg []byte) bool {
 func (l *lanes) who(src netip.AddrPort) *source {
 	if src != l.latest.addr {
 		_, proven := l.proven[src]
-		l.latest = source{src, l.hosts[src], proven}
+		l.latest = source{src, l.hosts[src], proven, places{l.place(src), l.place(netip.AddrPortFrom(kv.Origin(src), 0))}}
 	}
 	return &l.latest
 }
 
-// place is where a source's messages are counted while they wait.
+// place is where the messages of an address, or of an origin's first one, are counted.
 func (l *lanes) place(src netip.AddrPort) uint16 {
 	const odd = 0x9E3779B97F4A7C15
 	a := src.Addr().As16()
@@ -127,11 +163,16 @@ func (l *lanes) place(src netip.AddrPort) uint16 {
 	return uint16((h >> 40) % lanePlaces)
 }
 
-// take removes the oldest message in front, or else the oldest behind. Its bytes are
+// take removes the oldest message in front, or else beside, or else behind. Its bytes are
 // valid until the next add or tidy.
 func (l *lanes) take() (arrival, []byte, bool) {
 	if a, msg, ok := l.front.take(); ok {
-		l.waiting[a.place]--
+		l.waiting[a.source]--
+		l.ofOrigin[a.origin]--
+		return a, msg, true
+	}
+	if a, msg, ok := l.beside.take(); ok {
+		l.waiting[a.source]--
 		return a, msg, true
 	}
 	return l.behind.take()
@@ -144,25 +185,31 @@ func (l *lanes) stamp(now kv.Time) {
 		l.now += kv.Time(ms) * kv.Millisecond
 	}
 	l.front.stamp(now)
+	l.beside.stamp(now)
 	l.behind.stamp(now)
 }
 
 func (l *lanes) tidy() {
 	l.front.tidy()
+	l.beside.tidy()
 	l.behind.tidy()
 }
 
-func (l *lanes) empty() bool { return l.front.empty() && l.behind.empty() }
+func (l *lanes) empty() bool { return l.front.empty() && l.beside.empty() && l.behind.empty() }
 
 // bytes is how much memory the waiting messages take.
-func (l *lanes) bytes() int { return l.front.bytes() + l.behind.bytes() }
+func (l *lanes) bytes() int { return l.front.bytes() + l.beside.bytes() + l.behind.bytes() }
 
 // len is how many messages wait; at returns the i-th to be taken.
-func (l *lanes) len() int { return l.front.len() + l.behind.len() }
+func (l *lanes) len() int { return l.front.len() + l.beside.len() + l.behind.len() }
 
 func (l *lanes) at(i int) []byte {
-	if n := l.front.len(); i >= n {
-		return l.behind.at(i - n)
+	for _, lane := range []*inbox{&l.front, &l.beside} {
+		n := lane.len()
+		if i < n {
+			return lane.at(i)
+		}
+		i -= n
 	}
-	return l.front.at(i)
+	return l.behind.at(i)
 }

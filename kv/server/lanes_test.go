@@ -61,6 +61,46 @@ func TestAFloodWaitsForItself(t *testing.T) {
 	}
 }
 
+// However many ports of an address have something waiting, each little, messages from other
+// addresses wait for few of theirs; and where there are none, that address may have all.
+func TestManyPortsWaitForThemselves(t *testing.T) {
+	l := newLanes(nil)
+	honest := netip.MustParseAddrPort("127.0.0.1:2")
+	flood := func() {
+		for i := range 10 * maxBatchSteps {
+			src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), uint16(1+i))
+			l.prove(src)
+			l.add(src, []byte("f"))
+		}
+	}
+	l.stamp(kv.Second)
+	for _, src := range []netip.AddrPort{honest, netip.MustParseAddrPort("127.0.0.3:2")} {
+		l.prove(src)
+		l.add(src, []byte("h"))
+	}
+	flood()
+	l.add(honest, []byte("h"))
+	l.turns(t, honest) // the one from before
+	if got := l.turns(t, honest); got > originShare+2 {
+		t.Errorf("%d messages of many ports come before one from another address", got)
+	}
+	if l.beside.len() == 0 {
+		t.Error("none of them wait beside")
+	}
+	for !l.empty() {
+		l.take()
+	}
+	l.tidy()
+	l.stamp(3 * kv.Second)
+	flood()
+	flooded := l.front.len()
+	l.stamp(6 * kv.Second)
+	flood()
+	if l.front.len()-flooded != 10*maxBatchSteps {
+		t.Errorf("an address that is alone has %d messages of %d in front", l.front.len()-flooded, 10*maxBatchSteps)
+	}
+}
+
 // A source's turn comes back when its messages are taken; what it sends after a
 // flood does not wait.
 func TestAPlaceIsGivenBack(t *testing.T) {

@@ -103,6 +103,11 @@ var serverMutants = []mutant{
 		breaks: "what waited for too long is refused",
 	},
 	{
+		name: "ports-crowd-the-front", file: "kv/server/lanes.go",
+		before: "	case l.crowds(a.origin):\n", after: "	case l.crowds(a.origin) && false:\n",
+		breaks: "messages of many ports of one address do not keep others' waiting", by: "./kv/server:TestManyPorts",
+	},
+	{
 		name: "strangers-unbounded", file: "kv/server/lanes.go",
 		before: "		if l.strangers == 0 {\n", after: "		if false {\n",
 		breaks: "strangers have a small share of a host's time", by: "./kv/server:TestStrangersAreFew",
