@@ -49,7 +49,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "kvctl",
+		Use: "kvctl",
+		Example: "  kvctl --addr 127.0.0.1:7001,127.0.0.1:7002 put fruit/apple red\n" +
+			"  kvctl scan --prefix fruit/\n" +
+			"  kvctl shard move --from m --to 2\n" +
+			"  kvctl audit",
 		Short: "The command line of ironkv, a sharded, ordered key-value store",
 		Long: "The command line of ironkv, a sharded, ordered key-value store.\n\n" +
 			"Any one living host of the cluster is enough to find it. Every flag of the list\n" +

@@ -17,8 +17,9 @@ const singleOwnership = "every key has exactly one owner"
 
 func (a *app) auditCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "audit",
-		Short: "Prove on the running cluster that every key has exactly one owner",
+		Use:     "audit",
+		Example: "  kvctl audit",
+		Short:   "Prove on the running cluster that every key has exactly one owner",
 		Long: "Prove on the running cluster that at one moment during the audit every key of the infinite\n" +
 			"key space had exactly one owner, a host or a delegate in flight, and print that partition.\n\n" +
 			"Exit code 1: a range has no owner or two; the message names it. Exit code 6: a host did not\n" +

@@ -26,7 +26,7 @@ const exitHelp = `Exit codes of kvctl:
 
   0  done
   1  failure: refused by a host (no room: nothing was written), a file that cannot be read, an ownership violation,
-     items that load had to skip (unless --skip-large), a wait ended by Ctrl-C
+     items that load had to skip (unless --skip-large), a command ended by Ctrl-C
   2  usage: a flag or an argument is wrong, or a key or value exceeds a limit
   3  the key was not found
   4  the condition (--if-version, --if-absent) does not hold; nothing was changed

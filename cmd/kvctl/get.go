@@ -12,7 +12,10 @@ import (
 
 func (a *app) getCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "get KEY",
+		Use: "get KEY",
+		Example: "  kvctl get fruit/apple\n" +
+			"  kvctl get --key-format hex 00ff\n" +
+			"  kvctl get -o json fruit/apple",
 		Short: "Print the value of a key",
 		Long: "Print the value of a key: exactly its bytes, and on a terminal a final newline.\n" +
 			"With -o json: key, value and version.",
@@ -40,8 +43,11 @@ func (a *app) getCommand() *cobra.Command {
 func (a *app) delCommand() *cobra.Command {
 	var ifVersion uint64
 	cmd := &cobra.Command{
-		Use:   "del KEY",
+		Use: "del KEY",
+		Example: "  kvctl del fruit/apple\n" +
+			"  kvctl del fruit/apple --if-version 7",
 		Short: "Remove an entry",
+		Long:  "Remove an entry. Exit code 3: there is none.",
 		Args:  cobra.ExactArgs(1),
 	}
 	cmd.Flags().Uint64Var(&ifVersion, "if-version", 0, "only if the entry has this version `N`")

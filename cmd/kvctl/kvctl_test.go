@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"ironkv/kv/client"
 	"ironkv/kv/cluster"
@@ -303,5 +306,42 @@ func TestCompletionAndHelp(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(s.ok("version", "-o", "json")), &version); err != nil || version.JSON != jsonVersion || version.Version == "" {
 		t.Errorf("version: %+v, %v", version, err)
+	}
+}
+
+// What the help gives as examples are commands with flags and arguments that they take.
+func TestExamples(t *testing.T) {
+	root := (&app{}).rootCommand()
+	count := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			words := strings.Fields(line)
+			at := slices.Index(words, "kvctl")
+			if at < 0 {
+				t.Errorf("%s: %q is no kvctl", cmd.CommandPath(), line)
+				continue
+			}
+			count++
+			if end := slices.Index(words, ">"); end >= 0 {
+				words = words[:end]
+			}
+			found, args, err := root.Find(words[at+1:])
+			if err == nil {
+				err = found.ParseFlags(args)
+			}
+			if err == nil {
+				err = found.ValidateArgs(found.Flags().Args())
+			}
+			if err != nil || cmd != root && found != cmd {
+				t.Errorf("%s: %q is of %s: %v", cmd.CommandPath(), line, found.CommandPath(), err)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	if visit(root); count < 20 {
+		t.Errorf("%d examples", count)
 	}
 }

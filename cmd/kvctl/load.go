@@ -36,8 +36,10 @@ func (a *app) loadCommand() *cobra.Command {
 			"skipped and reported, and makes the exit code 1 unless --skip-large is given. A write whose\n" +
 			"outcome is unknown is made again: load only ever writes the same value under a key. Where a\n" +
 			"key stands in a file twice, the later one wins.",
-		Example: "  kvctl load ./photos --prefix photos/\n  kvctl load entries.jsonl\n  printf 'k\\tv\\n' | kvctl load - --format tsv",
-		Args:    cobra.ExactArgs(1),
+		Example: "  kvctl load ./photos --prefix photos/\n" +
+			"  kvctl load entries.jsonl\n" +
+			"  printf 'k\\tv\\n' | kvctl load - --format tsv",
+		Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringVar(&o.prefix, "prefix", "", "put `PREFIX` before every key")
 	cmd.Flags().StringVar(&o.format, "format", "", "read the file as jsonl or tsv, whatever its name")

@@ -238,7 +238,9 @@ func (a *app) moveCancelCommand() *cobra.Command {
 
 func (a *app) moveThrottleCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "throttle ID RATE",
+		Use: "throttle ID RATE",
+		Example: "  kvctl move throttle 1-3 8MB\n" +
+			"  kvctl move throttle 1-3 unlimited",
 		Short: "Change the speed of a move",
 		Long:  "Change the speed of a move. RATE is bytes per second (5000000, 5MB, 5MiB), \"yield\", or \"unlimited\".",
 		Args:  cobra.ExactArgs(2),
@@ -259,8 +261,9 @@ func (a *app) moveThrottleCommand() *cobra.Command {
 
 func (a *app) moveWaitCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "wait ID...",
-		Short: "Wait for moves as shard move does",
+		Use:     "wait ID...",
+		Example: "  kvctl move wait 1-3 2-1",
+		Short:   "Wait for moves as shard move does",
 		Long: "Wait for moves as shard move does. A move that ended so long ago that its host has forgotten\n" +
 			"it (the last 64 are remembered) counts as ended; how it ended nobody knows any more.",
 		Args: cobra.MinimumNArgs(1),

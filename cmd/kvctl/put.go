@@ -17,7 +17,12 @@ func (a *app) putCommand() *cobra.Command {
 	var ifVersion uint64
 	var ifAbsent bool
 	cmd := &cobra.Command{
-		Use:   "put KEY [VALUE | --file F | -]",
+		Use: "put KEY [VALUE | --file F | -]",
+		Example: "  kvctl put fruit/apple red\n" +
+			"  kvctl put fruit/apple green --if-version 1\n" +
+			"  kvctl put photo --file photo.jpg --if-absent\n" +
+			"  date | kvctl put now -\n" +
+			"  kvctl put -- -key- -value-",
 		Short: "Write an entry and print its new version",
 		Long: "Write an entry and print its new version, a bare decimal number.\n\n" +
 			"The value is the argument, the content of a file, or, for \"-\", all of stdin; an\n" +

@@ -22,8 +22,9 @@ func (a *app) restoreCommand() *cobra.Command {
 	var force bool
 	var parallel int
 	cmd := &cobra.Command{
-		Use:   "restore --from DIR",
-		Short: "Write the entries of a backup into an empty cluster",
+		Use:     "restore --from DIR",
+		Example: "  kvctl restore --from /var/backups/ironkv/monday",
+		Short:   "Write the entries of a backup into an empty cluster",
 		Long: "Write the entries of a backup into an empty cluster. First every file is checked against\n" +
 			"the manifest's SHA-256 and counts; if one differs, nothing is written. They are checked\n" +
 			"again while they are read to be written, and at the end the store's keys are counted.\n\n" +

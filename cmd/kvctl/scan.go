@@ -25,7 +25,9 @@ func (a *app) scanCommand() *cobra.Command {
 	var limit int
 	var keysOnly bool
 	cmd := &cobra.Command{
-		Use:   "scan",
+		Use: "scan",
+		Example: "  kvctl scan --prefix fruit/ --keys-only --limit 10\n" +
+			"  kvctl scan --from a --until c -o json",
 		Short: "Print entries in the order of their keys",
 		Long: "Print entries in the order of their keys: KEY, a tab, VALUE, a newline, all bytes as they\n" +
 			"are (keys as --key-format says); with -o json one object per line.\n\n" + scanConsistency,
@@ -86,8 +88,9 @@ func (a *app) printEntry(w io.Writer, encode func(any) error, e client.Entry, ke
 func (a *app) dumpCommand() *cobra.Command {
 	var limits rangeFlags
 	cmd := &cobra.Command{
-		Use:   "dump",
-		Short: "Write entries as JSON lines, which load reads back",
+		Use:     "dump",
+		Example: "  kvctl dump --prefix fruit/ > fruit.jsonl",
+		Short:   "Write entries as JSON lines, which load reads back",
 		Long: "Write entries as JSON lines to stdout: {\"key\", \"value\", \"version\"}, with \"key64\" and\n" +
 			"\"value64\" in base64 where the bytes are not valid UTF-8. \"kvctl load\" reads them back bit\n" +
 			"for bit. --key-format applies to the flags only. The summary goes to stderr.\n\n" + scanConsistency,

@@ -27,7 +27,10 @@ func (a *app) shardMoveCommand() *cobra.Command {
 	var rate string
 	var async bool
 	cmd := &cobra.Command{
-		Use:   "move --to ID [--from KEY] [--until KEY]",
+		Use: "move --to ID [--from KEY] [--until KEY]",
+		Example: "  kvctl shard move --from m --to 2\n" +
+			"  kvctl shard move --from fruit/ --until fruit0 --to 3 --rate 8MB --async\n" +
+			"  kvctl shard move --to 1",
 		Short: "Move a range of keys to a host, while it is in use",
 		Long: "Move a range of keys to a host, while clients read and write it. Parts that other hosts\n" +
 			"own are moves of their own; parts that the host has already stay.\n\n" +

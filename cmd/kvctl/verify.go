@@ -28,7 +28,9 @@ func newReplayStore(cfg kv.Config) ghost.ReplayStore {
 func (a *app) verifyCommand() *cobra.Command {
 	options := ghost.VerifyOptions{NewStore: newReplayStore}
 	cmd := &cobra.Command{
-		Use:   "verify DIR...",
+		Use: "verify DIR...",
+		Example: "  kvctl verify /var/lib/ironkv/journals\n" +
+			"  kvctl verify j/1 j/2 j/3 --killed",
 		Short: "Check the journals of a cluster's hosts, step by step",
 		Long: "Check the journals that kvd --journal wrote: the machines of all hosts are executed again on\n" +
 			"what they received, in an order in which each packet is received after it was sent. Every step\n" +

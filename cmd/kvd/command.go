@@ -31,10 +31,12 @@ Exit codes: 0 stopped in order, 1 cannot go on, 2 called wrongly.`
 func newCommand() *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
-		Use:     "kvd --id ID --cluster ID=HOST:PORT[,...] {--data DIR | --memory}",
-		Short:   "Run one host of an ironkv cluster",
-		Long:    long,
-		Example: "  kvd --id 1 --cluster 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data /var/lib/ironkv/1",
+		Use:   "kvd --id ID --cluster ID=HOST:PORT[,...] {--data DIR | --memory}",
+		Short: "Run one host of an ironkv cluster",
+		Long:  long,
+		Example: "  kvd --id 1 --cluster 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data /var/lib/ironkv/1\n" +
+			"  kvd --id 1,2,3 --cluster 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data /var/lib/ironkv\n" +
+			"  kvd --id 1 --cluster 1=127.0.0.1:7001 --memory --memory-limit 1GiB",
 		Version: software(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
