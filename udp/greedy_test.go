@@ -157,3 +157,24 @@ func TestManyPortsAreOneOrigin(t *testing.T) {
 		}
 	}
 }
+
+// TestManyPortsCountTogether: an origin gives way to another only as long as all addresses of that
+// one together would have less.
+func TestManyPortsCountTogether(t *testing.T) {
+	at := func(address byte, port int) *peer {
+		return &peer{addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, address}), uint16(port))}
+	}
+	r := newRanking(partHeld, byAddress)
+	other, next := at(1, 1), at(2, 11)
+	for i := range 10 {
+		r.set(at(2, 1+i), 1)
+	}
+	r.set(other, 11)
+	if got := r.above(next, 1); got != nil {
+		t.Errorf("%v gives way to an origin that would have as much", got.addr)
+	}
+	r.set(other, 12)
+	if got := r.above(next, 1); got != other {
+		t.Error("who has most does not give way")
+	}
+}

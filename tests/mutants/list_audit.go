@@ -65,7 +65,7 @@ var auditMutants = []mutant{
 	},
 	{
 		name: "cuts-of-ports", file: "kv/query.go",
-		before: "count(client); origin > mostOrigin || origin == mostOrigin && own > most {", after: "count(client); own > most {",
+		before: "count(client); origin > mostOrigin || origin == mostOrigin && own > most {", after: "count(client); own > most || mostOrigin < 0 {",
 		breaks: "who takes cuts from many ports takes them from himself", by: "./kv:TestManyPortsTakeTheirOwnCuts",
 	},
 	{
