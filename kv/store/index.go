@@ -11,29 +11,45 @@ import (
 const (
 	// bucketSlots makes a bucket fill an allocation of 256 bytes.
 	bucketSlots = 25
-	// maxIndexDepth bounds the directory. A bucket of that depth that is full has
+	// partBits of a hash say in which part of the index it is: of ten million entries the
+	// directory of one is 64 KiB, and all of it 16 MiB, which takes 14 ms to make.
+	partBits = 8
+	// maxIndexDepth bounds the directories. A bucket of that depth that is full has
 	// more entries of one 32-bit prefix than chance ever brings together.
 	maxIndexDepth = 32
 )
 
 // An index finds an entry by its key with a handful of cache misses, where the
 // tree takes some for each of its levels. It is an extendible hash table (R. Fagin
-// et al., Extendible Hashing, TODS 4(3), 1979): buckets split one at a time, so
-// that no single write pays for the growth of the whole.
+// et al., Extendible Hashing, TODS 4(3), 1979): buckets split one at a time, and the
+// directory doubles part by part, so that no single write pays for the growth of the
+// whole; nor does the removal of the last entries write all of it again and again.
 //
 // Which bucket an entry is in depends on a random seed, what a caller sees does not.
 type index struct {
 	seed maphash.Seed
-	// dir has 1<<depth buckets; the one of a key is at the top depth bits of its
-	// hash. A bucket of depth d stands in 1<<(depth-d) neighbouring places.
-	dir   []*bucket
-	depth uint8
+	// parts are by the top partBits of the hashes.
+	parts [1 << partBits]part
 	// hashes is of a single call.
 	hashes []uint64
 	// warmed means nothing: that it is written keeps loads whose only use is that of
 	// warm from being dropped as useless.
 	warmed uint8
 	likely []packed // scratch of warm
+}
+
+// A part has 1<<(depth-partBits) places; the bucket of a key is at the top depth bits of its
+// hash but for those of the part. A bucket of depth d stands in 1<<(depth-d) neighbouring places.
+type part struct {
+	dir   []*bucket
+	depth uint8      // from partBits on
+	only  [1]*bucket // is dir where there is one bucket
+}
+
+// reduce makes b all that the part has.
+func (p *part) reduce(b *bucket) {
+	p.only[0] = b
+	p.dir, p.depth = p.only[:], partBits
 }
 
 // A bucket holds the entries whose hashes begin with the same depth bits.
@@ -61,11 +77,25 @@ func (r ref) packed() packed { return *(*packed)(unsafe.Pointer(&r)) }
 // from depth 4, 12, 20 and 28 on; a few million entries have buckets of depth 13 to 19.
 func nextShift(depth uint8) uint8 { return 60 - (depth+4)&^7 }
 
-func newIndex() *index { return &index{seed: maphash.MakeSeed(), dir: []*bucket{{}}} }
+func newIndex() *index {
+	x := &index{seed: maphash.MakeSeed()}
+	for i := range x.parts {
+		x.parts[i].reduce(&bucket{depth: partBits})
+	}
+	return x
+}
 
 func (x *index) hash(key delegation.Key) uint64 { return maphash.String(x.seed, string(key)) }
 
-func (x *index) bucket(hash uint64) *bucket { return x.dir[hash>>(64-x.depth)] }
+func (x *index) part(hash uint64) *part { return &x.parts[hash>>(64-partBits)] }
+
+// place is where in the directory hash leads.
+func (p *part) place(hash uint64) uint64 { return hash << partBits >> (64 + partBits - p.depth) }
+
+func (x *index) bucket(hash uint64) *bucket {
+	p := x.part(hash)
+	return p.dir[p.place(hash)]
+}
 
 // find returns the slot of key, or nil; it is good until the index is changed.
 func (x *index) find(hash uint64, key delegation.Key) *ref {
@@ -127,15 +157,16 @@ func (x *index) setDepth(b *bucket, depth uint8) {
 
 // split divides b, which is where hash leads, by the next bit of the hashes.
 func (x *index) split(hash uint64, b *bucket) {
-	if b.depth == x.depth {
-		wider := make([]*bucket, 2*len(x.dir))
-		for i, old := range x.dir {
+	p := x.part(hash)
+	if b.depth == p.depth {
+		wider := make([]*bucket, 2*len(p.dir))
+		for i, old := range p.dir {
 			wider[2*i], wider[2*i+1] = old, old
 		}
-		x.dir, x.depth = wider, x.depth+1
+		p.dir, p.depth, p.only[0] = wider, p.depth+1, nil
 	}
-	places := 1 << (x.depth - b.depth)
-	first := int(hash>>(64-x.depth)) &^ (places - 1)
+	places := 1 << (p.depth - b.depth)
+	first := int(p.place(hash)) &^ (places - 1)
 	bit := 63 - b.depth - nextShift(b.depth)
 	other := &bucket{depth: b.depth}
 	for i := int(b.n) - 1; i >= 0; i-- {
@@ -147,12 +178,12 @@ func (x *index) split(hash uint64, b *bucket) {
 	x.setDepth(other, b.depth+1)
 	x.setDepth(b, b.depth+1)
 	for i := places / 2; i < places; i++ {
-		x.dir[first+i] = other
+		p.dir[first+i] = other
 	}
 }
 
 // remove removes p, which is there. Two neighbours that have become small become
-// one again, and an empty index is as small as a new one.
+// one again, and an empty part is as small as a new one.
 func (x *index) remove(hash uint64, p packed) {
 	b := x.bucket(hash)
 	i := bytes.IndexByte(b.tags[:b.n], uint8(hash))
@@ -246,10 +277,11 @@ func (x *index) warmBuckets() {
 }
 
 func (x *index) merge(hash uint64, b *bucket) {
-	for b.depth > 0 {
-		places := 1 << (x.depth - b.depth)
-		first := int(hash>>(64-x.depth)) &^ (places - 1)
-		buddy := x.dir[first^places]
+	p := x.part(hash)
+	for b.depth > partBits {
+		places := 1 << (p.depth - b.depth)
+		first := int(p.place(hash)) &^ (places - 1)
+		buddy := p.dir[first^places]
 		if buddy.depth != b.depth || int(buddy.n)+int(b.n) > bucketSlots/2 {
 			return
 		}
@@ -259,10 +291,10 @@ func (x *index) merge(hash uint64, b *bucket) {
 		x.setDepth(b, b.depth-1)
 		first &^= places
 		for i := range 2 * places {
-			x.dir[first+i] = b
+			p.dir[first+i] = b
 		}
 	}
-	if x.depth > 0 {
-		x.dir, x.depth = []*bucket{b}, 0
+	if p.depth > partBits {
+		p.reduce(b)
 	}
 }

@@ -12,17 +12,34 @@ import (
 
 // check tells which invariant of the index does not hold.
 func (x *index) check() error {
-	if len(x.dir) != 1<<x.depth {
-		return fmt.Errorf("%d places at depth %d", len(x.dir), x.depth)
+	for i := range x.parts {
+		if err := x.checkPart(&x.parts[i]); err != nil {
+			return fmt.Errorf("part %d: %w", i, err)
+		}
 	}
-	for i := 0; i < len(x.dir); {
-		b := x.dir[i]
-		places := 1 << (x.depth - b.depth)
+	return nil
+}
+
+// size is how many places all directories have, and the depth of the deepest one.
+func (x *index) size() (places int, depth uint8) {
+	for i := range x.parts {
+		places, depth = places+len(x.parts[i].dir), max(depth, x.parts[i].depth)
+	}
+	return places, depth
+}
+
+func (x *index) checkPart(p *part) error {
+	if len(p.dir) != 1<<(p.depth-partBits) {
+		return fmt.Errorf("%d places at depth %d", len(p.dir), p.depth)
+	}
+	for i := 0; i < len(p.dir); {
+		b := p.dir[i]
+		places := 1 << (p.depth - b.depth)
 		if i%places != 0 {
 			return fmt.Errorf("the bucket at place %d of depth %d does not begin there", i, b.depth)
 		}
 		for j := range places {
-			if x.dir[i+j] != b {
+			if p.dir[i+j] != b {
 				return fmt.Errorf("place %d is not of the bucket at %d", i+j, i)
 			}
 		}
@@ -45,12 +62,17 @@ func (x *index) check() error {
 // while it shrinks, with values that grow and shrink in place; and in the end the
 // index is as small as a new one.
 func TestTheIndexAgreesWithTheTree(t *testing.T) {
-	const keys = 3000
 	random := rand.New(rand.NewPCG(1, 1))
 	s, slow := NewMemory(MemoryOptions{}), NewMemory(MemoryOptions{Records: true})
+	var keys []delegation.Key // of four parts, so that those are as deep as a great index's
+	for i := 0; len(keys) < 3000; i++ {
+		if key := numbered(i); s.index.hash(key)>>(64-partBits) < 4 {
+			keys = append(keys, key)
+		}
+	}
 	depth := uint8(0)
 	for i := range 60_000 {
-		key, growing := numbered(random.IntN(keys)), i%20_000 < 10_000
+		key, growing := keys[random.IntN(len(keys))], i%20_000 < 10_000
 		if random.IntN(10) < 7 == growing {
 			e := marshal.Entry{Key: key, Value: make([]byte, random.IntN(200)), Version: marshal.Version(i)}
 			if len(e.Value) > 0 {
@@ -71,29 +93,46 @@ func TestTheIndexAgreesWithTheTree(t *testing.T) {
 			if err := s.index.check(); err != nil {
 				t.Fatalf("step %d: %v", i, err)
 			}
-			depth = max(depth, s.index.depth)
+			_, now := s.index.size()
+			depth = max(depth, now)
 		}
 	}
-	if s.Len() != slow.Len() || depth < 6 {
+	if s.Len() != slow.Len() || depth < partBits+5 {
 		t.Errorf("%d entries, depth %d; want %d", s.Len(), depth, slow.Len())
 	}
 	if err := s.now.table.check(); err != nil {
 		t.Error(err)
 	}
 	s.RemoveRange(delegation.All)
-	if err := s.index.check(); err != nil || len(s.index.dir) != 1 {
-		t.Errorf("an empty index has %d places: %v", len(s.index.dir), err)
+	places, _ := s.index.size()
+	if err := s.index.check(); err != nil || places != len(s.index.parts) {
+		t.Errorf("an empty index has %d places: %v", places, err)
+	}
+}
+
+// No put or removal writes more of the directories than one of many: of ten million
+// entries all of them are two million places.
+func TestNoWritePaysForAllOfTheIndex(t *testing.T) {
+	s := NewMemory(MemoryOptions{})
+	for i := range 60_000 {
+		s.Put(marshal.Entry{Key: numbered(i)})
+	}
+	places, _ := s.index.size()
+	for i := range s.index.parts {
+		if n := len(s.index.parts[i].dir); places < 2000 || n > places/32 {
+			t.Errorf("part %d has %d of %d places", i, n, places)
+		}
 	}
 }
 
 // A key that no bucket has room for makes the store go on without an index.
 func TestAStoreGoesOnWithoutItsIndex(t *testing.T) {
 	s := NewMemory(MemoryOptions{})
-	s.index.dir[0].depth = maxIndexDepth
-	s.index.dir[0].n = bucketSlots // none of which is looked at: all tags are 0
+	b := s.index.bucket(s.index.hash("a"))
+	b.depth, b.n = maxIndexDepth, bucketSlots
 	another := pack(marshal.Entry{Key: "another"})
-	for i := range s.index.dir[0].tags {
-		s.index.dir[0].slots[i] = refTo(another)
+	for i := range b.slots {
+		b.slots[i] = refTo(another)
 	}
 	s.Put(marshal.Entry{Key: "a", Value: []byte("v"), Version: 1})
 	if e, found := s.Get("a"); !found || string(e.Value) != "v" || s.index != nil {

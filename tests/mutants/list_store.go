@@ -3,6 +3,11 @@ package main
 // storeMutants are faults of what a host keeps, in memory and on the disk.
 var storeMutants = []mutant{
 	{
+		name: "index-in-one-part", file: "kv/store/index.go",
+		before: "	partBits = 8\n", after: "	partBits = 0\n",
+		breaks: "no single write pays for the growth of the whole index", by: "./kv/store:TestNoWrite",
+	},
+	{
 		name: "sync-dropped", file: "kv/store/disk.go",
 		before: "d.db.ApplyNoSyncWait(batch, pebble.Sync)", after: "d.db.Apply(batch, pebble.NoSync)",
 		breaks: "what is committed survives the loss of everything that was not synced", by: "./kv/store:TestCrashAtEveryCommit",
