@@ -37,19 +37,9 @@ func Correspondence(service spec.State, packets []Packet) error {
 	return nil
 }
 
-// Correspondence says so of every packet that was ever sent, and that somebody has
-// sent what S has executed: the source's other two conjuncts, of operations only, as a
-// read leaves nothing but its reply. Where the network was left out, only its first is said.
+// Correspondence says so of every packet that was ever sent. The source's other two
+// conjuncts, that somebody has sent what S has executed, are not said here: hosts of P
+// take packets of the network only, and who explores them leaves out of it what is spent.
 func (s System) Correspondence() error {
-	packets := slices.Collect(s.Network.All())
-	if err := Correspondence(s.Service, packets); err != nil || len(packets) == 0 {
-		return err
-	}
-	asked := map[spec.Operation]bool{}
-	for _, p := range packets {
-		if _, w, ok := headerOf(p.Msg); ok {
-			asked[w.Operation] = true
-		}
-	}
-	return s.Service.Asked(asked)
+	return Correspondence(s.Service, slices.Collect(s.Network.All()))
 }

@@ -161,17 +161,6 @@ func (s State) Gave(told Given) error {
 	return nil
 }
 
-// Asked says that clients have asked for the operations that S has executed
-// (Service_Correspondence). It fails with [ErrSpec].
-func (s State) Asked(asked map[Operation]bool) error {
-	for d := range s.done.All() {
-		if !asked[d.Operation] {
-			return fmt.Errorf("%w: operation %d of client %x was executed, and nobody has sent it", ErrSpec, d.Operation.Counter, d.Operation.Client)
-		}
-	}
-	return nil
-}
-
 func (g Given) same(o Given) bool {
 	if g.Ticket != o.Ticket {
 		return false

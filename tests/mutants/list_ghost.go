@@ -49,11 +49,6 @@ var ghostMutants = []mutant{
 		breaks: "what is on the network S has replied", by: "./ghost:TestEachInvariantCanFail",
 	},
 	{
-		name: "executed-unasked", file: "ghost/protocol/correspondence.go",
-		before: "	return s.Service.Asked(asked)\n", after: "	return nil\n",
-		breaks: "what S has executed a client has asked for", by: "./ghost:TestEachInvariantCanFail",
-	},
-	{
 		name: "told-another-reply", file: "ghost/explain.go",
 		before: "Correspondence(e.checker.system.Service, e.actual); err != nil {", after: "Correspondence(e.checker.system.Service, nil); err != nil {",
 		breaks: "S itself refuses a reply to a read that is not what its table holds", by: "./ghost:TestSRefuses",
