@@ -160,8 +160,9 @@ func (e *engine) redirected(now time.Duration, o *op, m *marshal.Redirect) {
 
 // refused notes that a host could not answer. It closes no number: the same one
 // is tried again at the same host, later; not for long where the host has no room
-// even to record an answer. Where the host has waited in vain for the delegate that a hint names, it is asked without the hint: if it does not
-// own the key it then redirects, which is an answer.
+// even to record an answer. Where the host has waited in vain for the delegate that a
+// hint names, it is asked without the hint: if it does not own the key it then
+// redirects, which is an answer.
 func (e *engine) refused(now time.Duration, h *host, m *marshal.Refusal) {
 	if hook := e.observer.Refused; hook != nil {
 		hook(h.id, m.Reason)

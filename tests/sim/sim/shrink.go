@@ -25,10 +25,11 @@ const (
 // Shrink runs o again, and leaves out whatever the failure does not need: first how
 // packets travelled, then, of a run that does not come to its end, what is behind the
 // moment from which on it cannot, and what a fair network does as well (settle); then all
-// faults of a kind, all of a client, all of a host; then ever shorter pieces of what is left (delta debugging: Zeller and Hildebrandt, IEEE
-// TSE 28(2), 2002), until no event can be spared or the bound on replayed events is
-// reached. What it returns fails in the same kind of way; its Trace is the story. A run
-// that does not fail is returned as it is. tell is told of progress.
+// faults of a kind, all of a client, all of a host; then ever shorter pieces of what is
+// left (delta debugging: Zeller and Hildebrandt, IEEE TSE 28(2), 2002), until no event can
+// be spared or the bound on replayed events is reached. What it returns fails in the same
+// kind of way; its Trace is the story. A run that does not fail is returned as it is. tell
+// is told of progress.
 func Shrink(o Options, tell func(string)) *Result { return setting{Options: o}.shrink(tell) }
 
 func (t setting) shrink(tell func(string)) *Result {
