@@ -56,15 +56,16 @@ type answers struct {
 	p99                           time.Duration // how long the slowest hundredth took at least
 }
 
-// offer lets as many callers read and write for a time.
+// offer lets as many callers read and write for a time. What counts is between their
+// coming and their going, which take the longer the more they are.
 func (l *load) offer(b *besieged, callers int) answers {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), partTime())
+	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var took []time.Duration
-	began, used := time.Now(), b.processorTime(0)
+	var counts atomic.Bool
 	for i := range callers {
 		all.Go(func() {
 			db, key, mine := l.clients[i%loadClients], fmt.Appendf(nil, "load %d", i), []time.Duration(nil)
@@ -79,7 +80,9 @@ func (l *load) offer(b *besieged, callers int) answers {
 				var none *client.NoAnswerError
 				switch {
 				case err == nil, errors.Is(err, client.ErrNotFound):
-					mine = append(mine, time.Since(start))
+					if counts.Load() {
+						mine = append(mine, time.Since(start))
+					}
 				case !errors.As(err, &none) || none.Refused && none.Reason != marshal.Overloaded:
 					b.Errorf("an error that does not say that the host is overloaded or silent: %v", err)
 				}
@@ -89,13 +92,20 @@ func (l *load) offer(b *besieged, callers int) answers {
 			took = append(took, mine...)
 		})
 	}
+	time.Sleep(partTime() / 4)
+	counts.Store(true)
+	began, used := time.Now(), b.processorTime(0)
+	time.Sleep(partTime())
+	counts.Store(false)
+	lasted, processor := time.Since(began), max(b.processorTime(0)-used, time.Second/userHertz)
+	cancel()
 	all.Wait()
 	if len(took) == 0 {
 		return answers{}
 	}
 	slices.Sort(took)
-	n, processor := float64(len(took)), max(b.processorTime(0)-used, time.Second/userHertz)
-	return answers{n / time.Since(began).Seconds(), n / processor.Seconds(), took[len(took)*99/100]}
+	n := float64(len(took))
+	return answers{n / lasted.Seconds(), n / processor.Seconds(), took[len(took)*99/100]}
 }
 
 // Ten times as many callers as bring a host to its peak, and far more than its queue
