@@ -140,18 +140,16 @@ func TestLoadLines(t *testing.T) {
 	expect(t, "what stood before a bad line is there", s.ok("get", "before"), "")
 }
 
-// A key or a value that the store cannot take is skipped and named, wherever it stands.
-// A slowEnd ends what it reads after a while, and then the command that reads it.
-type slowEnd struct {
+// An ending does something before what it reads ends.
+type ending struct {
 	io.Reader
-	cancel func()
+	before func()
 }
 
-func (r slowEnd) Read(p []byte) (int, error) {
+func (r ending) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if err != nil {
-		time.Sleep(500 * time.Millisecond) // the write is under way: its host has no room
-		r.cancel()
+		r.before()
 	}
 	return n, err
 }
@@ -159,15 +157,31 @@ func (r slowEnd) Read(p []byte) (int, error) {
 // Who ends a load has interrupted it, whatever becomes of the writes under way, and is
 // told how to go on.
 func TestLoadInterrupted(t *testing.T) {
-	s, _ := newShell(t, 1, cluster.MemoryLimit(1))
+	s, c := newShell(t, 1, cluster.MemoryLimit(1)) // without room even for an answer
 	ctx, cancel := context.WithCancel(t.Context())
+	steps := func() uint64 {
+		stats, err := c.Stats(1)
+		if err != nil {
+			t.Error(err)
+		}
+		return stats.Steps
+	}
+	const enough = 10 // steps: those that open a session are fewer, and the write is refused again and again
+	began := steps()
+	interrupt := func() {
+		for !t.Failed() && steps() < began+enough {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}
 	var out, errOut bytes.Buffer
-	code := run(ctx, []string{"--addr", s.addr, "load", "-"}, slowEnd{strings.NewReader(`{"key":"k","value":"v"}` + "\n"), cancel}, &out, &errOut)
+	code := run(ctx, []string{"--addr", s.addr, "load", "-"}, ending{strings.NewReader(`{"key":"k","value":"v"}` + "\n"), interrupt}, &out, &errOut)
 	if told := errOut.String(); code != exitFailure || !strings.Contains(told, "0 keys of stdin are written") || !strings.HasSuffix(told, "kvctl: interrupted\n") {
 		t.Fatalf("exit code %d, %s", code, told)
 	}
 }
 
+// A key or a value that the store cannot take is skipped and named, wherever it stands.
 func TestLoadSkipsWhatIsTooLarge(t *testing.T) {
 	s, _ := newShell(t, 1)
 	key, value := strings.Repeat("k", 4097), strings.Repeat("v", 4<<20+1)
