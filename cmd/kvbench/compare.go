@@ -163,7 +163,7 @@ func (a *app) compare(ctx context.Context, f *compareFlags) error {
 		}
 	}
 	err := a.compareAll(ctx, f, report)
-	return a.publishAfter(err, report, len(report.Cases)+len(report.Space) > 0, f.output)
+	return a.printAfter(err, len(report.Cases)+len(report.Space) > 0, func() error { return a.publish(report, f.output) })
 }
 
 // compareAll measures all sections, each case of which is in the report when it is done.

@@ -128,7 +128,7 @@ func (a *app) growth(ctx context.Context, f *growthFlags) error {
 		}
 		report.Series = append(report.Series, s)
 	}
-	return a.publishAfter(err, report, len(report.Series) > 0, f.output)
+	return a.printAfter(err, len(report.Series) > 0, func() error { return a.publish(report, f.output) })
 }
 
 func (a *app) growthSection(ctx context.Context, f *growthFlags, section string) (*growthSeries, error) {

@@ -84,9 +84,9 @@ func (a *app) moveCommand() *cobra.Command {
 			"and throughput and latency before, during, after, and \"apart\": while half of it lies on each\n" +
 			"host and nothing moves, which is what two busy hosts alone cost. With --peer the same for a\n" +
 			"cluster of two Redis nodes (redis-cli --cluster reshard) or, where the server is Valkey 9 or\n" +
-			"later, CLUSTER MIGRATESLOTS, but for \"apart\". --clients 0 moves an idle shard. Without --load-limit the clients ask as\n" +
-			"fast as they are answered, so a move takes of what they had; with a limit below that, their\n" +
-			"latencies before and during it are those of the same load.",
+			"later, CLUSTER MIGRATESLOTS, but for \"apart\". --clients 0 moves an idle shard. Without\n" +
+			"--load-limit the clients ask as fast as they are answered, so a move takes of what they had;\n" +
+			"with a limit below that, their latencies before and during it are those of the same load.",
 		Args: cobra.NoArgs,
 		RunE: a.work(func(cmd *cobra.Command) error {
 			if err := f.check(cmd); err != nil {
@@ -180,7 +180,7 @@ type moveReport struct {
 func (a *app) moveShards(ctx context.Context, f *moveFlags) error {
 	report := &moveReport{Machine: machine(), Started: time.Now().UTC(), Clients: f.clients, Ratio: f.ratio, Limit: f.loadLimit}
 	err := a.moveShapes(ctx, f, report)
-	return a.publishAfter(err, report, len(report.Results) > 0, f.output)
+	return a.printAfter(err, len(report.Results) > 0, func() error { return a.publish(report, f.output) })
 }
 
 // moveShapes measures each shape, each result of which is in the report when it is there.

@@ -94,16 +94,16 @@ func (a *app) publish(r report, o output) error {
 	return err
 }
 
-// publishAfter publishes a report after err, if there is one: then only what was measured
-// before, where anything was, so that an hour of measuring is not lost with its last minute.
-func (a *app) publishAfter(err error, r report, some bool, o output) error {
+// printAfter prints a report, also after err: then what was measured before, where some
+// was, so that an hour of measuring is not lost with its last minute.
+func (a *app) printAfter(err error, some bool, report func() error) error {
 	if err != nil && !some {
 		return err
 	}
 	if err != nil {
 		a.progressf("what was measured before it ended:")
 	}
-	return errors.Join(err, a.publish(r, o))
+	return errors.Join(err, report())
 }
 
 // errorCounts lists errors by kind, in order.

@@ -161,15 +161,11 @@ func (a *app) single(ctx context.Context, f *loopFlags) (err error) {
 		r, err = l.measure(ctx, f.warmup, f.duration, s.cpu)
 		return err
 	})
-	if err != nil && r.Ops == 0 {
-		return err
-	}
-	if err != nil {
-		a.progressf("what was measured before it ended:")
-	}
-	report := singleReport{Workload: f.workload, Clients: f.clients, Rate: f.rate, Servers: s.note, Machine: machine(), Result: r}
-	if a.json {
-		return errors.Join(err, a.printJSON(report))
-	}
-	return errors.Join(err, a.printSingle(report))
+	return a.printAfter(err, r.Ops > 0, func() error {
+		report := singleReport{Workload: f.workload, Clients: f.clients, Rate: f.rate, Servers: s.note, Machine: machine(), Result: r}
+		if a.json {
+			return a.printJSON(report)
+		}
+		return a.printSingle(report)
+	})
 }
