@@ -148,12 +148,17 @@ func (l *lanes) stranger(src netip.AddrPort, msg []byte) bool {
 func (l *lanes) who(src netip.AddrPort) *source {
 	if src != l.latest.addr {
 		_, proven := l.proven[src]
-		l.latest = source{src, l.hosts[src], proven, places{l.place(src), l.place(netip.AddrPortFrom(kv.Origin(src), 0))}}
+		l.latest = source{src, l.hosts[src], proven, places{l.place(src), l.place(originOf(src))}}
 	}
 	return &l.latest
 }
 
-// place is where the messages of an address, or of an origin's first one, are counted.
+// originOf stands for all addresses of a client's origin.
+func originOf(client netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(kv.Origin(client), 0)
+}
+
+// place is where the messages of an address, or of what stands for an origin, are counted.
 func (l *lanes) place(src netip.AddrPort) uint16 {
 	const odd = 0x9E3779B97F4A7C15
 	a := src.Addr().As16()

@@ -129,7 +129,7 @@ func (cfg Config) resolve() (listen netip.AddrPort, m members, err error) {
 func Transport(c udp.Config, limits kv.Limits) udp.Config {
 	c.MaxMessage = marshal.MaxMessageBytes
 	c.Guard = true
-	c.Origin = func(client netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(kv.Origin(client), 0) }
+	c.Origin = originOf
 	// Each session's client keeps its place, however many others there are.
 	c.MaxClients = max(c.MaxClients, limits.Sessions, kv.DefaultSessions)
 	return c
