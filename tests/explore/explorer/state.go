@@ -295,7 +295,7 @@ func violatesLiveness(witness error) error {
 	return &judge.Violation{Name: ghost.Liveness.Name, Source: ghost.Liveness.Source, Witness: witness}
 }
 
-// toAndFro is what is wrong where client i's request is at its so manieth host. Hosts
+// toAndFro is what is wrong where client i's request was redirected too often. Hosts
 // redirect to whom they gave the key last, and who has not taken it yet holds the request;
 // so each redirect is behind another change of the key's owner, of which each order to
 // move makes one at most. One redirect more comes first where the client has been told of

@@ -115,7 +115,8 @@ func (s *shrinker) try(trace []Event) bool {
 
 // leaveTravelOut lets the packets that arrived arrive by themselves, without the
 // datagrams that brought them and the faults between, at hosts in memory. Where the failure
-// is in these or in the disks it takes the run as it was. It reports false where that does not fail again either.
+// is in these or in the disks it takes the run as it was. It reports false where that does
+// not fail again either.
 func (s *shrinker) leaveTravelOut() bool {
 	before, whole := s.setting, s.best
 	s.setting = s.ofPackets()
