@@ -178,6 +178,22 @@ func TestWhatIsOutstandingIsNotSpared(t *testing.T) {
 	}
 }
 
+// Where an address has all that it can get, and has written in each, a new client of it gets a
+// session as soon as another has closed his own.
+func TestAClosedSessionMakesRoom(t *testing.T) {
+	r := originRig(t, 16)
+	s, _, _ := r.open("10.1.1.1", 100)
+	one[*marshal.SetReply](r, r.ask(1, put(s, 1, 1, "k", "v")))
+	r.fill("10.1.1.1")
+	if r.use("10.1.1.1", 101) {
+		t.Fatal("there is no bound")
+	}
+	r.ask(1, &marshal.CloseRequest{RequestHeader: head(s, 2)})
+	if !r.use("10.1.1.1", 101) {
+		t.Error("who closed his session made no room")
+	}
+}
+
 func TestASessionWithAHeldRequestIsNotSpared(t *testing.T) {
 	r := newRig(t, 2, kv.Limits{Sessions: 1, HoldTime: 100 * kv.Second})
 	r.giveAway(2)

@@ -59,19 +59,23 @@ func TestARateIsKeptAfterAStop(t *testing.T) {
 	}
 }
 
-// While clients are served, a chunk is half as large as at most, so that they wait for
-// less.
+// A chunk is of 128 KiB at most, and of a move that yields to clients half as large, so that
+// they wait for less.
 func TestChunksAreSmallerWhileClientsAreServed(t *testing.T) {
-	r := newRig(t, 2, kv.Limits{})
-	s := r.session(1, 1)
-	r.stock(1, s, 100, 1<<10)
-	r.ask(1, shard(s, 101, delegation.All, 2))
-	size := 0
-	for _, e := range r.delegateInFlight(1).Msg.(*marshal.Single).Delegate.Entries {
-		size += len(e.Key) + len(e.Value)
-	}
-	if size > 64<<10 || size < 32<<10 {
-		t.Errorf("a chunk of %d bytes while clients are served", size)
+	for rate, most := range map[uint64]int{0: 64 << 10, marshal.RateUnlimited: 128 << 10} {
+		r := newRig(t, 2, kv.Limits{})
+		s := r.session(1, 1)
+		r.stock(1, s, 100, 2<<10)
+		order := shard(s, 101, delegation.All, 2)
+		order.Rate = rate
+		r.ask(1, order)
+		size := 0
+		for _, e := range r.delegateInFlight(1).Msg.(*marshal.Single).Delegate.Entries {
+			size += len(e.Key) + len(e.Value)
+		}
+		if size > most || size < most/4*3 {
+			t.Errorf("a chunk of %d bytes at the rate %d while clients are served, want %d", size, rate, most)
+		}
 	}
 }
 

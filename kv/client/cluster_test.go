@@ -176,6 +176,32 @@ func TestBatchesGoTogether(t *testing.T) {
 	}
 }
 
+// TestAScanIsNotASnapshot: of two writes during a scan it shows the one before which it has
+// not come yet, and not the one that it has passed.
+func TestAScanIsNotASnapshot(t *testing.T) {
+	c := dial(t, cluster.Start(t, 1))
+	const keys = 100
+	fill(t, c, keys)
+	passed, ahead := key(0), key(keys-1)
+	seen := map[string]int{}
+	for e, err := range c.Scan(t.Context(), delegation.All, client.PageSize(1, 0)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[string(e.Key)] = len(e.Value); len(seen) > 1 {
+			continue
+		}
+		for _, k := range [][]byte{passed, ahead} {
+			if _, err := c.Put(t.Context(), k, make([]byte, 200)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(seen) != keys || seen[string(passed)] != 128 || seen[string(ahead)] != 200 {
+		t.Errorf("of %d keys, the value of the first has %d bytes, of the last %d", len(seen), seen[string(passed)], seen[string(ahead)])
+	}
+}
+
 // TestScanWhileMoving: a scan sees every key once, in order, while ranges move.
 func TestScanWhileMoving(t *testing.T) {
 	const keys = 3000

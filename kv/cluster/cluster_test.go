@@ -136,11 +136,24 @@ func first(b []byte) int {
 	return int(b[0])
 }
 
-// A host that kept nothing may not come back as if it had lost nothing.
+// A host that kept nothing may not come back as if it had lost nothing: its part is gone.
 func TestVolatileHostsDoNotComeBack(t *testing.T) {
 	c, err := cluster.New(patient(t), 2, cluster.Volatile())
 	if err != nil {
 		t.Fatal(err)
+	}
+	db := dial(t, c)
+	if _, err := db.Put(patient(t), []byte("k"), nil); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := db.MoveShard(patient(t), delegation.All, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if _, err := db.WaitMove(patient(t), id, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.Kill(2)
 	if err := c.Restart(2); err != nil {
@@ -154,6 +167,11 @@ func TestVolatileHostsDoNotComeBack(t *testing.T) {
 	}
 	if err := c.Err(1); err != nil {
 		t.Errorf("Err of the other host: %v, want nil", err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := db.Get(soon, []byte("k")); !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("get of what it had: %v, want client.ErrUnavailable", err)
 	}
 	if err := c.Stop(); !errors.Is(err, server.ErrHalted) {
 		t.Errorf("Stop: %v, want what stopped the host", err)

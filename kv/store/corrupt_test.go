@@ -248,6 +248,8 @@ func (w wreck) suffer(t *testing.T, name string, d damage) string {
 		t.Errorf("%s, %v, %s: %s data", w.end, d, name, got)
 	case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrWrongDirectory):
 		t.Errorf("%s, %v, %s: unclear error %v", w.end, d, name, err)
+	case errors.Is(err, ErrCorrupt) && (!strings.Contains(err.Error(), ": data") || !strings.Contains(err.Error(), "kvctl restore")):
+		t.Errorf("%s, %v, %s: the error does not name file or directory, and what to do: %v", w.end, d, name, err)
 	}
 	return got
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 const root = "../.."
@@ -76,45 +77,70 @@ func TestNamedTargetsAreThere(t *testing.T) {
 	named(t, "`make ([a-z-]+)", func(name string) bool { return slices.Contains(targets, name) })
 }
 
-// guarantees returns the leads of the paragraphs of the README's guarantees.
-func guarantees(t *testing.T) (leads []string) {
+// section returns what stands in a page between two lines, neither included.
+func section(t *testing.T, page, from, until string) string {
 	t.Helper()
-	_, section, _ := strings.Cut(read(t, "README.md"), "\n## What it guarantees\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, m := range regexp.MustCompile(`(?m)^\*\*([^*]+?)[.]?\*\*`).FindAllStringSubmatch(section, -1) {
-		leads = append(leads, m[1])
+	_, rest, begins := strings.Cut(read(t, page), "\n"+from+"\n")
+	text, _, ends := strings.Cut(rest, "\n"+until)
+	if !begins || !ends {
+		t.Fatalf("%s has no section from %q until %q", page, from, until)
 	}
-	return leads
+	return text
 }
 
-// Each guarantee of the README has rows in the table of ARCHITECTURE that say what tests it,
-// every row is about one, and every story that it names is there.
-func TestEachGuaranteeHasItsTests(t *testing.T) {
-	_, table, _ := strings.Cut(read(t, "ARCHITECTURE.md"), "\n| the README says | under | the test |\n")
-	table, _, _ = strings.Cut(table, "\n\n")
-	leads := append(guarantees(t), "Limits")
-	if len(leads) < 10 {
-		t.Fatalf("only %d guarantees found: %q", len(leads), leads)
-	}
-	covered := map[string]bool{}
-	for _, row := range strings.Split(table, "\n")[1:] {
-		cells := strings.Split(strings.Trim(row, "| "), " | ")
-		if len(cells) != 3 {
-			t.Fatalf("a row of %d cells: %s", len(cells), row)
+// sentences returns those of a text's paragraphs, and the first cells of its tables' rows.
+func sentences(text string) (list []string) {
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		if table, is := strings.CutPrefix(paragraph, "|"); is {
+			for _, row := range strings.Split(table, "\n")[2:] {
+				list = append(list, strings.Split(row, "|")[1])
+			}
+			continue
 		}
-		if !slices.Contains(leads, cells[1]) {
-			t.Errorf("no guarantee of the README begins with %q", cells[1])
-		}
-		covered[cells[1]] = true
-		for _, m := range regexp.MustCompile("(?:story|stories|`tests/story`): ([^;]+)").FindAllStringSubmatch(cells[2], -1) {
-			for _, story := range strings.Split(m[1], ", ") {
-				checkStory(t, story)
+		words := strings.Fields(strings.ReplaceAll(paragraph, "**", ""))
+		begin := 0
+		for i, w := range words {
+			if strings.HasSuffix(w, ".") && (i+1 == len(words) || !unicode.IsLower([]rune(words[i+1])[0])) {
+				list = append(list, strings.Join(words[begin:i+1], " "))
+				begin = i + 1
 			}
 		}
 	}
-	for _, lead := range leads {
-		if !covered[lead] {
-			t.Errorf("no test is named for %q", lead)
+	return list
+}
+
+// Each sentence of the README's guarantees, and each of its limits, has a row in the tables of
+// ARCHITECTURE that quotes its first words, in the same order, and names a test or a story.
+func TestEachGuaranteeHasItsTests(t *testing.T) {
+	guarantees := sentences(section(t, "README.md", "## What it guarantees", "## Limits"))
+	limits := sentences(section(t, "README.md", "## Limits", "## Figures"))
+	if len(guarantees) < 40 || len(limits) < 15 {
+		t.Fatalf("only %d sentences and %d limits found: %q", len(guarantees), len(limits), append(guarantees, limits...))
+	}
+	tables := section(t, "ARCHITECTURE.md", "## Which test holds which sentence of the README", "## ")
+	var rows [][]string
+	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(tables, -1) {
+		if m[2] != "the test" {
+			rows = append(rows, m[1:])
+		}
+	}
+	for i, s := range append(guarantees, limits...) {
+		if i >= len(rows) || !strings.HasPrefix(strings.TrimSpace(s), rows[i][0]) {
+			t.Fatalf("row %d of %d is not of the sentence %q", i+1, len(rows), s)
+		}
+		if !regexp.MustCompile("`Test|`Fuzz|stor(y|ies): ").MatchString(rows[i][1]) {
+			t.Errorf("no test is named for %q", s)
+		}
+		for _, m := range regexp.MustCompile(`(?:story|stories): ([^;(]+)`).FindAllStringSubmatch(rows[i][1], -1) {
+			for story := range strings.SplitSeq(strings.TrimSpace(m[1]), ", ") {
+				checkStory(t, story)
+			}
+		}
+		rows[i] = nil
+	}
+	for _, row := range rows {
+		if row != nil {
+			t.Errorf("no sentence of the README begins with %q", row[0])
 		}
 	}
 }
