@@ -17,7 +17,7 @@ LONG     ?= 2s
 # CI takes a third of the mutants, another one with each commit.
 THIRD    := $(shell n=$$(git rev-list --count HEAD 2>/dev/null || echo 0); echo $$((n % 3 + 1))/3)
 
-# CI may mount file systems; were it not so, chaos would go without full disks.
+# CI (.ci/run sets it) may mount file systems; were it not so, chaos would fail rather than go without full disks.
 DISKS    := $(if $(CI),-require-disks)
 
 .DEFAULT_GOAL := help

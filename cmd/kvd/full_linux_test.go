@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"ironkv/ghost"
+	"ironkv/tests/smalldisk"
 )
 
 // A host whose journal has no room stops and says which file and what to do, before it
@@ -18,17 +18,7 @@ func TestAFullDiskUnderAJournal(t *testing.T) {
 	const diskBytes, valueBytes = 512 << 10, 16 << 10
 	dir, addrs := t.TempDir(), ports(t, 1)
 	small := filepath.Join(dir, "small")
-	if err := os.Mkdir(small, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, fmt.Sprintf("size=%d", diskBytes)); err != nil {
-		t.Skipf("no small disk without the right to mount one: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(small, 0); err != nil {
-			t.Errorf("unmount %s: %v", small, err)
-		}
-	})
+	smalldisk.Mount(t, small, diskBytes)
 	args := []string{"--id", "1", "--cluster", clusterOf(addrs), "--data", filepath.Join(dir, "1")}
 	journaled := append(args[:len(args):len(args)], "--journal", small)
 	told := func(p *process) {

@@ -13,6 +13,7 @@ import (
 	"ironkv/delegation"
 	"ironkv/kv"
 	"ironkv/kv/client"
+	"ironkv/tests/smalldisk"
 )
 
 const (
@@ -20,25 +21,6 @@ const (
 	smallDiskBytes = 256 << 20
 	fillValueBytes = 256 << 10
 )
-
-// smallDisk mounts a small file system of its own for host 1.
-func smallDisk(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	small := filepath.Join(dir, "1")
-	if err := os.Mkdir(small, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, fmt.Sprintf("size=%d", smallDiskBytes)); err != nil {
-		t.Skipf("no small disk without the right to mount one: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(small, 0); err != nil {
-			t.Errorf("unmount %s: %v", small, err)
-		}
-	})
-	return dir
-}
 
 // fillUp makes a file longer until a quarter of a host's reserve is left on its disk.
 func fillUp(t *testing.T, file *os.File) {
@@ -58,7 +40,8 @@ func fillUp(t *testing.T, file *os.File) {
 // others leave it too little to record an answer, it says so soon, and the client
 // cannot know.
 func TestAFullDisk(t *testing.T) {
-	dir := smallDisk(t)
+	dir := t.TempDir()
+	smalldisk.Mount(t, filepath.Join(dir, "1"), smallDiskBytes)
 	hosts, db := startIn(t, dir)
 	random := rand.NewChaCha8([32]byte{1})
 	value, written := make([]byte, fillValueBytes), 0
