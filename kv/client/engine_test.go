@@ -795,7 +795,7 @@ func TestTheLostAreSeenInACrowd(t *testing.T) {
 	w := newWorld(t, 1)
 	lost := w.get("lost")
 	w.open(1)
-	w.e.hosts[0].flight.getReply = 1 // lest the crowd wait for room
+	w.e.hosts[0].flight.getReply.known = true // lest the crowd wait for room
 	number := next[*marshal.GetRequest](w, 1).Number
 	const half = 4 * tickOps
 	var crowd []marshal.RequestHeader

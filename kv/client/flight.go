@@ -19,10 +19,8 @@ const (
 	// flyingShare is what one request counts at most: what is larger travels as
 	// fragments, for which udp has a window of its own.
 	flyingShare = mostFlying / 4
-	// envelope is about what a message has beside key and value, in bytes, and
-	// firstReply what the first reply to a get or a scan is taken to have.
-	envelope   = 64
-	firstReply = 4 << 10
+	// envelope is about what a message has beside key and value, in bytes.
+	envelope = 64
 )
 
 // A flight is the window of one host, in bytes. Requests for which it has no room
@@ -33,15 +31,36 @@ type flight struct {
 	most, size, used int
 	grown            int           // bytes answered since size last changed
 	cutAt            time.Duration // when size was last halved
-	// getReply and scanReply are the lengths of replies, smoothed.
-	getReply, scanReply int
+	// getReply and scanReply are the lengths of replies.
+	getReply, scanReply length
 	waiting             []*op
 	head                int // waiting[:head] have gone
 }
 
-func newFlight(most int) flight {
-	return flight{most: most, size: most, getReply: firstReply, scanReply: firstReply}
+// A length is how long replies of a kind are, in bytes, smoothed.
+type length struct {
+	bytes int
+	known bool // one has come
 }
+
+// expected is how long the next reply is taken to be: as long as counts, before one has come, so
+// that a few are asked for and not hundreds, of which a host queues 32 MiB and drops the rest.
+func (l *length) expected() int {
+	if !l.known {
+		return flyingShare
+	}
+	return l.bytes
+}
+
+// heard learns from the length of a reply.
+func (l *length) heard(bytes int) {
+	if !l.known {
+		l.bytes, l.known = bytes, true
+	}
+	l.bytes += (bytes - l.bytes) / 8
+}
+
+func newFlight(most int) flight { return flight{most: most, size: most} }
 
 // cost is what o counts.
 func (f *flight) cost(o *op) int {
@@ -52,16 +71,13 @@ func (f *flight) cost(o *op) int {
 func (f *flight) answer(o *op) int {
 	switch o.kind {
 	case opGet:
-		return f.getReply
+		return f.getReply.expected()
 	case opScan:
-		return f.scanReply
+		return f.scanReply.expected()
 	case opSet, opShard, opOrder, opMoves, opStatus, opAudit, opDial:
 	}
 	return 0
 }
-
-// smooth learns from the length of a reply.
-func smooth(replies *int, bytes int) { *replies += (bytes - *replies) / 8 }
 
 // board counts o, if there is room; where nothing is under way there always is.
 func (f *flight) board(o *op) bool {

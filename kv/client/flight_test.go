@@ -24,6 +24,7 @@ func TestFlight(t *testing.T) {
 	w.put("first")
 	w.open(1)
 	w.hear(1, &marshal.SetReply{RequestHeader: header(next[*marshal.SetRequest](w, 1))})
+	w.e.hosts[0].flight.getReply.known = true
 	const size = 8 << 10
 	fit := mostFlying / (envelope + 1 + size)
 	var ops []*op
@@ -69,6 +70,48 @@ func TestFlightCountsReplies(t *testing.T) {
 	}
 	if n := len(w.sent); n > mostFlying/size || n < mostFlying/size-2 {
 		t.Fatalf("%d gets of %d bytes are under way at once", n, size)
+	}
+}
+
+// Before a client knows how long answers are it asks for a few: of hundreds of 4 MiB the host would
+// queue some and drop the others, which would be missed when a timer runs out. None is asked for twice.
+func TestAnswersOfUnknownLength(t *testing.T) {
+	w := newWorld(t, 1)
+	var ops []*op
+	for range 64 {
+		ops = append(ops, w.get("k"))
+	}
+	w.open(1)
+	value := make([]byte, marshal.MaxValueBytes)
+	asked := 0
+	for len(w.sent) > 0 {
+		if n := len(w.sent); n > mostFlying/flyingShare {
+			t.Fatalf("%d gets under way, of 4 MiB each", n)
+		}
+		m := next[*marshal.GetRequest](w, 1)
+		asked++
+		w.pass(10 * time.Millisecond)
+		w.hear(1, &marshal.GetReply{RequestHeader: m.RequestHeader, Found: true, Value: value})
+	}
+	for _, o := range ops {
+		w.done(o)
+	}
+	if asked != len(ops) {
+		t.Errorf("%d gets were asked for %d times", len(ops), asked)
+	}
+}
+
+// Once one answer has come, and is short, all go.
+func TestAnswersThatAreShort(t *testing.T) {
+	w := newWorld(t, 1)
+	for range 1000 {
+		w.get("k")
+	}
+	w.open(1)
+	m := next[*marshal.GetRequest](w, 1)
+	w.hear(1, &marshal.GetReply{RequestHeader: m.RequestHeader, Found: true, Value: []byte("short")})
+	if n := len(w.sent); n != 999 {
+		t.Errorf("%d gets under way, want the other 999", n)
 	}
 }
 
@@ -155,7 +198,7 @@ func TestCrowdLeavesSilentHost(t *testing.T) {
 	w := newWorld(t, 2)
 	w.get("k")
 	w.open(1)
-	for range 3 * mostFlying / firstReply {
+	for range 3 * mostFlying / flyingShare {
 		w.get("k")
 	}
 	w.sent = nil

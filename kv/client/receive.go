@@ -19,7 +19,7 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 	case *marshal.GetReply:
 		if o := e.answered(now, h, m.RequestHeader, opGet); o != nil {
 			o.found, o.version = m.Found, m.Version
-			smooth(&h.flight.getReply, len(m.Value))
+			h.flight.getReply.heard(len(m.Value))
 			if m.Found {
 				value := m.Value
 				own := make([]byte, len(value)) // between variables the two lines are one: nothing is cleared first
@@ -36,7 +36,7 @@ func (e *engine) receive(now time.Duration, src netip.AddrPort, m marshal.Messag
 	case *marshal.ScanReply:
 		if o := e.answered(now, h, m.RequestHeader, opScan); o != nil {
 			o.page1 = copyPage(m)
-			smooth(&h.flight.scanReply, o.page1.size)
+			h.flight.scanReply.heard(o.page1.size)
 			e.finish(now, o)
 		}
 	case *marshal.OrderReply:
