@@ -35,7 +35,8 @@ type Limits struct {
 	Moves, EndedMoves int
 	// Sessions is the greatest number of sessions, SessionsPerClient from one address
 	// and port. One origin, an IPv4 address or the /64 of an IPv6 one, may have three
-	// times as many as are left: three quarters, less when others have many too.
+	// times as many as are left: three quarters, less when others have many too; and of the
+	// last quarter one, and no more than a 256th of what is left of it.
 	Sessions, SessionsPerClient int
 	// SessionIdle is how long a session without a request is kept.
 	SessionIdle Time

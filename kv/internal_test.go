@@ -303,3 +303,18 @@ func BenchmarkStep(b *testing.B) {
 }
 
 var clientForTest = netip.MustParseAddrPort("10.0.7.7:70")
+
+// A thousand origins that come one after the other, each for all that it can get, leave a
+// session to a newcomer.
+func TestAThousandOriginsLeaveASession(t *testing.T) {
+	total, origins := 0, 0
+	for ; total < DefaultSessions; origins++ {
+		for own := 0; !crowdedSessions(own, total, DefaultSessions); own++ {
+			total++
+		}
+	}
+	if origins <= 1000 {
+		t.Errorf("%d origins have all %d sessions", origins, DefaultSessions)
+	}
+	t.Logf("%d origins have all %d sessions", origins, DefaultSessions)
+}

@@ -26,6 +26,17 @@ const originShare = 3
 // have no more, under a limit for all.
 func crowded(own, total, limit int) bool { return own >= originShare*(limit-total) }
 
+// newcomerShare is the part of what is left of the last quarter of the sessions that one origin
+// may have of it beyond its first. Sessions are kept for minutes: by originShare alone, nine
+// origins that come one after the other would have all [DefaultSessions].
+const newcomerShare = 256
+
+// crowdedSessions is crowded for sessions, of which the last quarter is for newcomers.
+func crowdedSessions(own, total, limit int) bool {
+	left := limit - total
+	return crowded(own, total, limit) || left < limit/(originShare+1) && own > left/newcomerShare
+}
+
 // Origin returns the first address of a client's origin: his IPv4 address, or the /64 of
 // an IPv6 one. Bounds are shared among origins, whatever number of ports each uses.
 func Origin(client netip.AddrPort) netip.Addr {

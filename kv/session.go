@@ -179,7 +179,7 @@ func (h *Host) open(p Packet, m *marshal.Open) {
 	if s == nil {
 		l, total := h.cfg.Limits, len(h.live.byID)
 		if h.live.byClient[p.Src.Client] >= l.SessionsPerClient ||
-			crowded(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {
+			crowdedSessions(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {
 			h.refuse(p.Src, marshal.RequestHeader{}, marshal.TooManySessions)
 			return
 		}

@@ -115,7 +115,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "sessions-unbounded", file: "kv/session.go",
-		before: "crowded(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {", after: "total < 0 {",
+		before: "crowdedSessions(h.live.origins.sessionsOf(p.Src.Client), total, l.Sessions) && !h.makeRoom(p.Src.Client) {", after: "total < 0 {",
 		breaks: "the bound of sessions", by: "./kv",
 	},
 	{
@@ -137,6 +137,11 @@ var sessionMutants = []mutant{
 		name: "origin-takes-all-sessions", file: "kv/origin.go",
 		before: "return own >= originShare*(limit-total) }", after: "return total >= limit }",
 		breaks: "no origin leaves nothing to others", by: "./kv",
+	},
+	{
+		name: "few-origins-take-all-sessions", file: "kv/origin.go",
+		before: " || left < limit/(originShare+1) && own > left/newcomerShare\n", after: "\n",
+		breaks: "no few origins, one after the other, leave nothing to others", by: "./kv",
 	},
 	{
 		name: "origin-takes-all-answers", file: "kv/session.go",
