@@ -261,7 +261,7 @@ func (e *engine) giveUp(now time.Duration, o *op, cause error) {
 	errs := []error{cause}
 	if o.refusals > 0 || o.sent > 0 || o.state == opOpening || o.state == opQueued {
 		none := &NoAnswerError{Refused: o.refusals > 0, Reason: o.refusal}
-		if h := o.host; h != nil {
+		if h := e.silentHost(o); h != nil {
 			none.Host = h.id
 			none.Overloaded = h.overloads > 0 && h.overloaded >= o.begun
 		}
@@ -340,6 +340,17 @@ func (e *engine) repeat(now time.Duration, o *op) {
 		return
 	}
 	e.transmit(now, o)
+}
+
+// silentHost is the host that an error about o names: the one that it was at; but the owner, as
+// far as the client knows, where that one was silent, and o only asked around for it.
+func (e *engine) silentHost(o *op) *host {
+	if o.host != nil && o.target == 0 && o.refusals == 0 && !o.risky() && o.kind != opDial {
+		if owner := e.host(e.route.owners.Lookup(o.routeKey())); owner != nil && max(owner.silent, owner.opening.silent) >= detourAfter {
+			return owner
+		}
+	}
+	return o.host
 }
 
 // detour asks the next host by id who owns o's key. The client's map is left as

@@ -510,6 +510,18 @@ func TestSilentHost(t *testing.T) {
 	if fresh.host.id != 2 {
 		t.Fatalf("a new write went to host %d, which is silent", fresh.host.id)
 	}
+	// Whoever was asked last, and also where nobody answers, the errors name whom they are about.
+	reads := []*op{read}
+	for i := range 40 {
+		reads = append(reads, w.begin(&op{kind: opGet, key: "a", deadline: w.now + time.Duration(i+1)*100*time.Millisecond}))
+	}
+	w.pass(DefaultTimeout)
+	for _, o := range append(reads, write, fresh) {
+		var why *NoAnswerError
+		if w.done(o); !errors.As(o.err, &why) || why.Host != 1 {
+			t.Errorf("%s: %v, want an error that names host 1", o.key, o.err)
+		}
+	}
 }
 
 // TestUnknownSession: what a host refuses since it does not know the session was
