@@ -35,6 +35,7 @@
 //	around-crash  the same with 4 moves and 1 crash               169,055    730,728   48    7   440
 //	around-crashes with 2 moves and any crashes                 1,056,263  9,660,207   41   24   720
 //	chase-crashes chase with 1 key and 2 crashes                1,226,506  6,461,468   36   20 1,160
+//	chase-waits   chase with 1 key and 1 jump of a clock          136,906    752,947   30    2   160
 //	opposite-keys opposite with 1 crash                        12,326,496 82,308,437   43  229 6,700
 //	P-crossing    P: 2 hosts, 2 writes, 1 move, any given up        4,491     29,184   21  0.1    40
 //	P-return      P: 2 hosts, 2 writes, there and back             11,015     54,265   30  0.3    50

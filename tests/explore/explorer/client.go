@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 
 	"ironkv/kv"
@@ -17,6 +18,8 @@ type client struct {
 	index  int // of its script
 	begun  int
 	id     uint32
+	// unanswered is what is still to come, nil for nothing.
+	unanswered error
 
 	lock  sync.Mutex
 	steps map[*packet]*reaction // nil packet: it gives up
@@ -47,6 +50,9 @@ func (g *graph) client(c *world.Client, index, begun int, sent []kv.Packet) *rea
 	}
 	b := binary.AppendUvarint(nil, uint64(begun))
 	n, key := &client{client: c, index: index, begun: begun}, hashOf(c.Encode(b))
+	if o := n.waiting(); o != nil {
+		n.unanswered = violatesLiveness(fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", index+1, begun, o.Number(), o.Host()))
+	}
 	r := &reaction{sent: g.packetsOf(sent)}
 	g.lock.Lock()
 	defer g.lock.Unlock()

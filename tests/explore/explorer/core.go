@@ -34,6 +34,7 @@ type graph struct {
 	lock     sync.Mutex
 	orders   int // to move, in all scripts
 	packets  map[hash]*packet
+	toHosts  uint32 // how many packets are for hosts
 	machines map[hash]*machine
 	services map[hash]*service
 	cores    map[coreKey]*core
@@ -49,7 +50,7 @@ type graph struct {
 // labels are a story's lines for what happens to a host without a packet.
 type labels struct {
 	timer, wait, crash string
-	rooms              [3]string
+	rooms              [numRooms]string
 }
 
 // A service is a state of S. It never changes, and there is one value for each.

@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"ironkv/delegation"
@@ -23,10 +24,11 @@ type machine struct {
 	// part is the judge of this host alone, once it has seen it in this state.
 	part *ghost.Checker
 
-	accounts []account // by place of the peer
+	due, waits bool      // a timer is due, or will be
+	accounts   []account // by place of the peer
 
 	lock  sync.Mutex // guards steps, copying, which marks what is shared, and the store's scratch
-	steps map[event]*outcome
+	steps []*outcome // by the event's number; nil where it was not computed
 }
 
 // An eventKind is what can happen to a host.
@@ -40,20 +42,34 @@ const (
 	room              // the host is told how much its disk can take in
 )
 
+// numEvents is how many events without a packet there are.
+const numEvents = int(room) + numRooms - 1
+
 // An event is what happens to a host.
 type event struct {
 	kind   eventKind
 	packet *packet // deliver
-	bytes  uint64  // room
+	room   int     // room: which of roomsOf
+}
+
+// number is the event's own: those without a packet come first.
+func (e event) number() int {
+	if e.kind == deliver {
+		return numEvents + int(e.packet.number)
+	}
+	return int(e.kind) - 1 + e.room
 }
 
 // An outcome is what an event makes of a machine.
 type outcome struct {
+	event event
 	next  *machine // nil where the machine panicked
 	in    kv.Input
 	out   *kv.Effects
 	sent  []*packet
 	crash error
+	// spends says that numbers which the host remembers have grown (spent.go).
+	spends bool
 
 	lock   sync.Mutex
 	judged map[*service]*service // what S comes to, from where it was
@@ -72,30 +88,23 @@ func (m *machine) read(look func(*kv.Host) error) error {
 	return look(m.host)
 }
 
-// due reports whether a timer is due.
-func (m *machine) due() bool {
-	t, ok := m.host.Deadline()
-	return ok && t <= m.now
-}
-
 // step returns what the event makes of m; it is computed once.
 func (g *graph) step(m *machine, e event) *outcome {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	if o := m.steps[e]; o != nil {
-		return o
+	number := e.number()
+	if missing := number + 1 - len(m.steps); missing > 0 {
+		m.steps = append(m.steps, make([]*outcome, missing)...)
 	}
-	if m.steps == nil {
-		m.steps = map[event]*outcome{}
+	if m.steps[number] == nil {
+		m.steps[number] = g.compute(m, e)
 	}
-	o := g.compute(m, e)
-	m.steps[e] = o
-	return o
+	return m.steps[number]
 }
 
 func (g *graph) compute(m *machine, e event) *outcome {
 	h, s := m.copy()
-	o, now := &outcome{out: &kv.Effects{}}, m.now
+	o, now := &outcome{event: e, out: &kv.Effects{}}, m.now
 	switch e.kind {
 	case crash:
 		h, s = reborn(h, s)
@@ -107,7 +116,7 @@ func (g *graph) compute(m *machine, e event) *outcome {
 	case timer:
 		o.in.Kind = kv.InputTimer
 	case room:
-		o.in.Kind, o.in.Room = kv.InputRoom, e.bytes
+		o.in.Kind, o.in.Room = kv.InputRoom, roomsOf(h)[e.room]
 	case wait:
 		o.in.Kind = kv.InputTimer
 		if t, ok := h.Deadline(); ok {
@@ -122,6 +131,7 @@ func (g *graph) compute(m *machine, e event) *outcome {
 	}
 	g.saw(h, o)
 	o.next = g.machine(h, s, now)
+	o.spends = !slices.Equal(o.next.accounts, m.accounts)
 	o.sent = g.packetsOf(o.out.Packets)
 	return o
 }
@@ -166,6 +176,8 @@ func (g *graph) machine(h *kv.Host, s Store, now kv.Time) *machine {
 	after, left := reborn(h, s.Copy())
 	b = g.encode(b, after, left)
 	n := &machine{host: h, store: s, now: now, key: hashOf(b), accounts: accountsOf(h)}
+	t, ok := h.Deadline()
+	n.due, n.waits = ok && t <= now, ok && t > now
 	g.lock.Lock()
 	old := g.machines[n.key]
 	g.lock.Unlock()

@@ -15,6 +15,8 @@ import (
 type packet struct {
 	kv.Packet
 	key hash
+	// number is the packet's own among those for hosts.
+	number uint32
 	// kind is the message's name, label the story's line for its delivery.
 	kind, label string
 	// answers is the number of the request that it is a reply to; 0 for none, and
@@ -62,6 +64,10 @@ func (g *graph) packet(p kv.Packet) *packet {
 	defer g.lock.Unlock()
 	if old := g.packets[key]; old != nil {
 		return old
+	}
+	if p.Dst.Host != 0 {
+		n.number = g.toHosts
+		g.toHosts++
 	}
 	g.packets[key] = n
 	return n

@@ -205,4 +205,12 @@ var Deep = []Scope{
 			{shard(both, 2, 1)},
 		},
 	},
+	{
+		Name: "chase-waits", Hosts: 3, Stored: []delegation.Key{keyA}, Waits: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
 }

@@ -117,7 +117,7 @@ func (g *graph) next(s *state) []transition {
 	if t, ok := g.onlyAnswer(s); ok {
 		return []transition{t}
 	}
-	var out []transition
+	out := make([]transition, 0, len(s.network)+numEvents)
 	for _, p := range s.network {
 		if p.Dst.Host != 0 {
 			out = g.host(out, s, move{int(p.Dst.Host) - 1, event{kind: deliver, packet: p}}, p.kind, p.label)
@@ -130,7 +130,7 @@ func (g *graph) next(s *state) []transition {
 		}
 	}
 	for i, m := range s.core.machines {
-		if m.due() {
+		if m.due {
 			out = g.host(out, s, move{i, event{kind: timer}}, "timer", g.labels[i].timer)
 		}
 	}
@@ -150,24 +150,26 @@ func (g *graph) unfair(out []transition, s *state) []transition {
 		}
 	}
 	for i, m := range s.core.machines {
-		if _, ok := m.host.Deadline(); ok && s.waits > 0 && !m.due() {
+		if s.waits > 0 && m.waits {
 			out = g.host(out, s, move{i, event{kind: wait}}, "wait", g.labels[i].wait)
 		}
 		if s.crashes != 0 {
 			out = g.host(out, s, move{i, event{kind: crash}}, "crash", g.labels[i].crash)
 		}
 		if s.rooms != 0 {
-			for j, bytes := range roomsOf(m.host) {
-				out = g.host(out, s, move{i, event{kind: room, bytes: bytes}}, "room", g.labels[i].rooms[j])
+			for j := range numRooms {
+				out = g.host(out, s, move{i, event{kind: room, room: j}}, "room", g.labels[i].rooms[j])
 			}
 		}
 	}
 	return out
 }
 
+const numRooms = 3
+
 // roomsOf are the rooms of its disk that a host may be told of: too little for
 // anything but its reserve, none, and enough.
-func roomsOf(h *kv.Host) [3]uint64 {
+func roomsOf(h *kv.Host) [numRooms]uint64 {
 	return [...]uint64{h.Config().Limits.ReserveBytes - 1, 0, ^uint64(0)}
 }
 
@@ -177,8 +179,7 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	if err != nil {
 		return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
 	}
-	is, was := o.next, s.core.machines[m.place]
-	changes := is != was || service != s.core.service
+	changes := o.next != s.core.machines[m.place] || service != s.core.service
 	if !changes && m.event.kind == timer {
 		err := violatesLiveness(fmt.Errorf("host %d has a timer due, and its step changes nothing: its loop would spin", m.place+1))
 		return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
@@ -189,11 +190,11 @@ func (g *graph) host(out []transition, s *state, m move, kind, label string) []t
 	}
 	n := *s
 	if changes {
-		if n.core, err = g.core(s.core.machines, m.place, is, service); err != nil {
+		if n.core, err = g.core(s.core.machines, m.place, o.next, service); err != nil {
 			return append(out, transition{Kind: kind, Label: label, Next: s, Err: err})
 		}
 	}
-	if !g.scope.Whole && !slices.Equal(is.accounts, was.accounts) {
+	if !g.scope.Whole && o.spends {
 		n.spend(m.place)
 	}
 	err = n.send(o.sent, g.scope.Whole)
@@ -283,9 +284,9 @@ func (g *graph) quiet(s *state) error {
 
 // outstanding returns what was promised and is still to come; nil for nothing.
 func (g *graph) outstanding(s *state) error {
-	for i, c := range s.clients {
-		if o := c.waiting(); o != nil {
-			return violatesLiveness(fmt.Errorf("client %d is never answered: request %d of its script, number %d at host %d", i+1, c.begun, o.Number(), o.Host()))
+	for _, c := range s.clients {
+		if c.unanswered != nil {
+			return c.unanswered
 		}
 	}
 	return s.core.moving
