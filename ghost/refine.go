@@ -60,7 +60,7 @@ type sentDelegate struct {
 	digest   uint32
 }
 
-func sentLess(a, b sentDelegate) bool {
+func sentLess(a, b *sentDelegate) bool {
 	switch {
 	case a.from != b.from:
 		return a.from < b.from

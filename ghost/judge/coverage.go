@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 )
 
@@ -14,24 +15,32 @@ import (
 // between goroutines.
 type Coverage struct {
 	mutex  sync.Mutex
-	counts map[string]int
+	counts map[string]*atomic.Int64
 }
 
 // NewCoverage returns a table in which each of names was seen 0 times.
 func NewCoverage(names ...string) *Coverage {
-	c := &Coverage{counts: map[string]int{}}
+	c := &Coverage{counts: map[string]*atomic.Int64{}}
 	for _, name := range names {
-		c.counts[name] = 0
+		c.Counter(name)
 	}
 	return c
 }
 
-// Saw counts name once more.
-func (c *Coverage) Saw(name string) {
+// Counter is the count of name: who sees it often looks it up once.
+func (c *Coverage) Counter(name string) *atomic.Int64 {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.counts[name]++
+	n := c.counts[name]
+	if n == nil {
+		n = new(atomic.Int64)
+		c.counts[name] = n
+	}
+	return n
 }
+
+// Saw counts name once more.
+func (c *Coverage) Saw(name string) { c.Counter(name).Add(1) }
 
 // Count returns how often name was seen.
 func (c *Coverage) Count(name string) int { return c.copy()[name] }
@@ -39,16 +48,17 @@ func (c *Coverage) Count(name string) int { return c.copy()[name] }
 func (c *Coverage) copy() map[string]int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	return maps.Clone(c.counts)
+	counts := map[string]int{}
+	for name, n := range c.counts {
+		counts[name] = int(n.Load())
+	}
+	return counts
 }
 
 // Add counts everything that o counted.
 func (c *Coverage) Add(o *Coverage) {
-	counts := o.copy()
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for name, n := range counts {
-		c.counts[name] += n
+	for name, n := range o.copy() {
+		c.Counter(name).Add(int64(n))
 	}
 }
 

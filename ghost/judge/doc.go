@@ -9,6 +9,6 @@
 // each step that receives precede at most one reading of the clock, and that
 // precedes the sends.
 //
-// It imports the standard library and google/btree, does no I/O, and may be
-// imported by everything in ghost and in tests.
+// It imports the standard library alone, does no I/O, and may be imported by
+// everything in ghost and in tests.
 package judge

@@ -129,7 +129,7 @@ func TestCoverageShowsWhatWasNeverSeen(t *testing.T) {
 }
 
 func TestTreeIsPersistent(t *testing.T) {
-	empty := judge.NewTree(func(a, b int) bool { return a < b })
+	empty := judge.NewTree(func(a, b *int) bool { return *a < *b })
 	list := func(t judge.Tree[int]) string { return fmt.Sprint(slices.Collect(t.All())) }
 	one := empty.With(2).With(1)
 	two := one.WithAll(slices.Values([]int{3, 4})).Without(1)
@@ -141,5 +141,63 @@ func TestTreeIsPersistent(t *testing.T) {
 	}
 	if _, ok := one.Get(3); ok || !one.Same(one) || one.Same(two) {
 		t.Error("one changed")
+	}
+}
+
+// A tree is what a sorted list is, whatever was done to it, and stays so.
+func TestTreeIsASortedSet(t *testing.T) {
+	type pair struct{ key, value int }
+	rng := rand.New(rand.NewPCG(1, 1))
+	empty := judge.NewTree(func(a, b *pair) bool { return a.key < b.key })
+	by := func(p pair, key int) int { return p.key - key }
+	equal := func(a, b *pair) bool { return *a == *b }
+	type kept struct {
+		tree judge.Tree[pair]
+		list []pair
+	}
+	var all []kept
+	k := kept{tree: empty}
+	for n := range 4000 {
+		p := pair{rng.IntN(500), n}
+		i, found := slices.BinarySearchFunc(k.list, p.key, by)
+		k.list = slices.Clone(k.list)
+		switch {
+		case rng.IntN(20) < 11-n/500: // it grows, and then shrinks
+			k.tree = k.tree.With(p)
+			if !found {
+				k.list = slices.Insert(k.list, i, p)
+			}
+			k.list[i] = p
+		default:
+			before := k.tree
+			k.tree = k.tree.Without(p)
+			if found {
+				k.list = slices.Delete(k.list, i, i+1)
+			} else if !k.tree.Same(before) {
+				t.Fatal("a tree without what it had not is another")
+			}
+		}
+		if n%97 == 0 || len(k.list) == 0 {
+			all = append(all, k)
+		}
+	}
+	for _, k := range all {
+		if got := slices.Collect(k.tree.All()); !slices.Equal(got, k.list) || k.tree.Len() != len(k.list) {
+			t.Fatalf("got %v, want %v", got, k.list)
+		}
+		for key := -1; key < 501; key++ {
+			i, found := slices.BinarySearchFunc(k.list, key, by)
+			got, ok := k.tree.Get(pair{key: key})
+			if ok != found || (found && got != k.list[i]) || !slices.Equal(slices.Collect(k.tree.From(pair{key: key})), k.list[i:]) {
+				t.Fatalf("at %d: got %v, %v", key, got, ok)
+			}
+		}
+		shuffled := slices.Clone(k.list)
+		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		late := empty.WithAll(slices.Values(append([]pair{{key: 7, value: -1}}, append(shuffled, k.list...)...))).Without(pair{key: 7})
+		here := k.tree.Without(pair{key: 7})
+		if !late.EqualFunc(here, equal) || late.Len() > 0 && late.With(pair{key: 1000}).EqualFunc(here, equal) {
+			t.Fatalf("%v made at once is not %v", slices.Collect(late.All()), slices.Collect(here.All()))
+		}
 	}
 }

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"slices"
-	"strings"
 
 	"ironkv/delegation"
 	"ironkv/ghost/judge"
@@ -101,12 +100,12 @@ func NewHost(me, root delegation.HostID, incarnation marshal.Incarnation, hosts 
 
 // NewTable returns an empty table.
 func NewTable() judge.Tree[spec.Entry] {
-	return judge.NewTree(func(a, b spec.Entry) bool { return strings.Compare(string(a.Key), string(b.Key)) < 0 })
+	return judge.NewTree(func(a, b *spec.Entry) bool { return a.Key < b.Key })
 }
 
 // NewSessions returns an empty set of sessions.
 func NewSessions() judge.Tree[Session] {
-	return judge.NewTree(func(a, b Session) bool { return string(a.ID[:]) < string(b.ID[:]) })
+	return judge.NewTree(func(a, b *Session) bool { return string(a.ID[:]) < string(b.ID[:]) })
 }
 
 // same reports whether the two are one value, which saves putting one in the other's

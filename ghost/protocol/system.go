@@ -139,7 +139,7 @@ type sent struct {
 
 // NewNetwork returns the empty network.
 func NewNetwork() Network {
-	return Network{judge.NewTree(func(a, b sent) bool { return a.key < b.key })}
+	return Network{judge.NewTree(func(a, b *sent) bool { return a.key < b.key })}
 }
 
 // With returns the network to which the packets were sent (Network_Send).

@@ -62,14 +62,14 @@ type State struct {
 // Init is the first state: no key, nothing executed (Service_Init).
 func Init() State {
 	return State{
-		rows: judge.NewTree(func(a, b Row) bool { return a.Key < b.Key }),
-		done: judge.NewTree(func(a, b Done) bool {
+		rows: judge.NewTree(func(a, b *Row) bool { return a.Key < b.Key }),
+		done: judge.NewTree(func(a, b *Done) bool {
 			if a.Operation.Client != b.Operation.Client {
 				return a.Operation.Client < b.Operation.Client
 			}
 			return a.Operation.Counter < b.Operation.Counter
 		}),
-		given: judge.NewTree(func(a, b Given) bool {
+		given: judge.NewTree(func(a, b *Given) bool {
 			if c := bytes.Compare(a.Ticket.Session[:], b.Ticket.Session[:]); c != 0 {
 				return c < 0
 			}
@@ -356,14 +356,14 @@ func (s State) With(entries judge.Tree[Entry]) State {
 	t.done, t.given, t.reads = s.done, s.given, s.reads
 	t.rows = t.rows.WithAll(func(yield func(Row) bool) {
 		for row := range s.rows.All() {
-			if !yield(Row{Entry: Entry{Key: row.Key}, Highest: row.Highest}) {
+			e, present := entries.Get(Entry{Key: row.Key})
+			e.Key = row.Key
+			if !yield(Row{Entry: e, Present: present, Highest: max(e.Version, row.Highest)}) {
 				return
 			}
 		}
-	})
-	t.rows = t.rows.WithAll(func(yield func(Row) bool) {
 		for e := range entries.All() {
-			if !yield(Row{Entry: e, Present: true, Highest: max(e.Version, s.Row(e.Key).Highest)}) {
+			if _, written := s.rows.Get(Row{Entry: e}); !written && !yield(Row{Entry: e, Present: true, Highest: e.Version}) {
 				return
 			}
 		}
@@ -374,13 +374,13 @@ func (s State) With(entries judge.Tree[Entry]) State {
 // Differ returns an error that names a key that is not the same in both states: want
 // is what the steps led to, got what the hosts hold.
 func Differ(want, got State) error {
+	if want.rows.EqualFunc(got.rows, func(a, b *Row) bool { return *a == *b }) {
+		return nil
+	}
 	for w := range want.rows.All() {
 		if g := got.Row(w.Key); g != w {
 			return fmt.Errorf("%w: %v: %v in S, %v at the hosts", ErrSpec, w.Key, w, g)
 		}
-	}
-	if want.rows.Len() == got.rows.Len() {
-		return nil
 	}
 	for g := range got.rows.All() {
 		if _, ok := want.rows.Get(g); !ok {

@@ -75,6 +75,7 @@ type World struct {
 	// Halted holds, per host, why it stopped for good.
 	Halted map[delegation.HostID]error
 	serial uint64
+	places []Flight    // what Net is a part of
 	batch  []kv.Packet // sent by the steps of the present batch
 }
 
@@ -211,9 +212,24 @@ func (w *World) Step(id delegation.HostID, in kv.Input) *kv.Effects {
 
 func (w *World) send(packets []kv.Packet) {
 	for _, p := range packets {
+		if len(w.Net) == cap(w.Net) {
+			w.makeRoom()
+		}
 		w.serial++
 		w.Net = append(w.Net, Flight{Serial: w.serial, Packet: p})
 	}
+}
+
+// makeRoom takes the places of packets that have left, or new ones.
+func (w *World) makeRoom() {
+	if 2*len(w.Net) <= len(w.places) {
+		n := copy(w.places, w.Net)
+		clear(w.places[n:])
+		w.Net = w.places[:n]
+		return
+	}
+	w.Net = slices.Grow(w.Net, len(w.Net)+1)
+	w.places = w.Net[:cap(w.Net)]
 }
 
 // A Fate is what becomes of a batch of steps.
@@ -410,7 +426,7 @@ func (w *World) advance() bool {
 func (w *World) Clone() *World {
 	c := *w
 	c.Observer, c.Before = nil, nil
-	c.Net = slices.Clone(w.Net)
+	c.Net, c.places = slices.Clone(w.Net), nil
 	c.Halted = map[delegation.HostID]error{}
 	for id, err := range w.Halted {
 		c.Halted[id] = err

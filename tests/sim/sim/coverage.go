@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"ironkv/ghost"
 	"ironkv/ghost/judge"
@@ -63,6 +64,28 @@ func Impossible(seen *judge.Coverage) (names []string) {
 
 func (s *Sim) saw(name string) { s.seen.Saw(name) }
 
+// A tally counts what is seen often, by its number: the name is looked up once.
+type tally struct {
+	names  []string
+	counts []*atomic.Int64
+}
+
+func newTally(names []string) tally { return tally{names, make([]*atomic.Int64, len(names))} }
+
+func (t *tally) saw(seen *judge.Coverage, number int) {
+	if t.counts[number] == nil {
+		t.counts[number] = seen.Counter(t.names[number])
+	}
+	t.counts[number].Add(1)
+}
+
+// tallies are those of one run.
+type tallies struct{ event, fate, action, drop, move tally }
+
+func newTallies() tallies {
+	return tallies{newTally(sawEvent), newTally(sawFate), newTally(sawAction), newTally(sawDrop), newTally(sawMove)}
+}
+
 // sawEvent and sawFate are names of what happens, made once.
 var sawEvent, sawFate = func() (e, f []string) {
 	for _, n := range opNames {
@@ -90,9 +113,9 @@ var sawAction, sawDrop, sawMove = func() (a, d, m []string) {
 
 // cover notes what a step shows.
 func (s *Sim) cover(st world.Step) {
-	s.saw(sawAction[st.Out.Action])
+	s.tallies.action.saw(s.seen, int(st.Out.Action))
 	if st.Out.Action == kv.ActDrop {
-		s.saw(sawDrop[st.Out.Drop])
+		s.tallies.drop.saw(s.seen, int(st.Out.Drop))
 	}
 	for _, p := range st.Out.Packets {
 		//nolint:gochecksumtype // only these carry a reason
@@ -108,7 +131,7 @@ func (s *Sim) cover(st world.Step) {
 	switch st.Out.Action {
 	case kv.ActMoveOrder, kv.ActMove, kv.ActChunk, kv.ActShard:
 		for _, m := range st.Node.Host.State().Moves {
-			s.saw(sawMove[m.Phase])
+			s.tallies.move.saw(s.seen, int(m.Phase))
 		}
 	default: // phases change in these, or end in an acknowledgement
 	}

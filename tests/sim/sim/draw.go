@@ -197,7 +197,7 @@ func (s *Sim) drawClient(e Event) (Event, bool) {
 }
 
 func (s *Sim) anyKey() delegation.Key {
-	return delegation.Key(fmt.Sprintf("k%d", s.rng.IntN(s.mix.keys)))
+	return s.keys[s.rng.IntN(len(s.keys))]
 }
 
 // anyBound is at a key, just above one, or at no key.

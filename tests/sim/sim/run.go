@@ -79,11 +79,13 @@ type Sim struct {
 	tamper  func(world.Store) world.Store
 	alter   func(marshal.Message)
 	mix     mix
+	keys    []delegation.Key
 	rng     *rand.Rand
 	world   *world.World
 	net     network
 	checker *ghost.Checker
 	seen    *judge.Coverage
+	tallies tallies
 	hash    hash.Hash
 	scratch []byte
 	packets []kv.Packet // those of one event, and the inputs that they are
@@ -149,10 +151,13 @@ func (t setting) start() *Sim {
 	o := t.Options
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
-		opts: o, tamper: t.tamper, alter: t.alter, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), hash: sha256.New(),
+		opts: o, tamper: t.tamper, alter: t.alter, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), tallies: newTallies(), hash: sha256.New(),
 		cut: map[link]bool{}, repeats: map[repeated]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
 		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 		patience: patience{whole: fairSteps},
+	}
+	for i := range s.mix.keys {
+		s.keys = append(s.keys, delegation.Key(fmt.Sprintf("k%d", i)))
 	}
 	s.net = plain{s, map[uint64]string{}}
 	return s
@@ -268,7 +273,7 @@ func (s *Sim) fail(k Kind, err error) {
 func (s *Sim) apply(e *Event) {
 	s.events++
 	if e.Op < numOps {
-		s.saw(sawEvent[e.Op])
+		s.tallies.event.saw(s.seen, int(e.Op))
 	}
 	s.note = ""
 	if s.replaying && !s.fairly && !s.find(e) {
@@ -280,7 +285,7 @@ func (s *Sim) apply(e *Event) {
 	}
 	s.happen(e)
 	s.net.took()
-	if e.Host == 0 || (e.Op != opDeliver && e.Op != opTimer) { // in a host's step no client hears anything
+	if e.Op == opGiveUp || e.Op == opDeliver && e.Host == 0 { // nothing else ends what a client asked for
 		s.history.end()
 	}
 	if s.recording && !s.fairly {
@@ -406,7 +411,7 @@ func (s *Sim) deliver(e *Event) {
 	if e.Fate == world.LostUnsynced {
 		before = s.checker.Clone()
 	}
-	s.saw(sawFate[e.Fate])
+	s.tallies.fate.saw(s.seen, int(e.Fate))
 	s.world.Batch(e.Host, inputs, e.Fate)
 	if e.Fate == world.LostUnsynced {
 		s.checker = before
