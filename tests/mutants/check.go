@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type lab struct {
 	story      bool // each check's output is printed, and the simulator looks for a story
 	mu         sync.Mutex
 	controls   map[string]*control
+	// built are the programs and tests of the tree as it is, by what they are built of.
+	built map[string]func() (bin string, err error)
 }
 
 // A control is what a check makes of the tree as it is.
@@ -77,18 +80,13 @@ func (l *lab) proven(ctx context.Context, check string) (time.Duration, error) {
 // try runs one check with an overlay, or without one. It returns nil where the check
 // passes, or an error of this file and what the check found; and how long it ran.
 func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duration) (witness string, took time.Duration, err error) {
-	dir, err := os.MkdirTemp(l.temp, "check")
+	what, run, where := l.commands(check, limit)
+	bin, err := l.program(ctx, what, overlay)
+	if overlay != "" {
+		defer func() { _ = os.RemoveAll(filepath.Dir(bin)) }()
+	}
 	if err != nil {
 		return "", 0, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	bin := filepath.Join(dir, "bin")
-	build, run, where := l.commands(check, bin, limit)
-	if overlay != "" {
-		build = append(build[:2:2], append([]string{"-overlay", overlay}, build[2:]...)...)
-	}
-	if out, err := l.output(ctx, controlLimit, l.root, build...); err != nil {
-		return string(out), 0, fmt.Errorf("%w: %w", errCompile, err)
 	}
 	if l.story && overlay != "" {
 		limit += storyLimit
@@ -113,18 +111,49 @@ func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duratio
 	return found(check, string(out), err) + after(check, string(out), took), took, errCaught
 }
 
-// commands returns how a check is built (from its third word on, flags may be put
-// in) and run, and where.
-func (l *lab) commands(check, bin string, limit time.Duration) (build, run []string, where string) {
+// program builds what a check runs: with an overlay for this check, without one, of the
+// tree as it is, once for all checks of a package.
+func (l *lab) program(ctx context.Context, what []string, overlay string) (bin string, err error) {
+	if overlay != "" {
+		return l.build(ctx, append([]string{"-overlay", overlay}, what[1:]...), what[0])
+	}
+	key := strings.Join(what, " ")
+	l.mu.Lock()
+	once := l.built[key]
+	if once == nil {
+		once = sync.OnceValues(func() (string, error) { return l.build(ctx, what[1:], what[0]) })
+		l.built[key] = once
+	}
+	l.mu.Unlock()
+	return once()
+}
+
+// build runs go build or go test -c. Nobody debugs what it makes: without tables for that
+// it is linked in half the time.
+func (l *lab) build(ctx context.Context, args []string, command string) (bin string, err error) {
+	dir, err := os.MkdirTemp(l.temp, "check")
+	if err != nil {
+		return "", err
+	}
+	bin = filepath.Join(dir, "bin")
+	if out, err := l.output(ctx, controlLimit, l.root, slices.Concat([]string{"go", command, "-ldflags=-s -w", "-o", bin}, args)...); err != nil {
+		return bin, fmt.Errorf("%w: %w\n%s", errCompile, err, out)
+	}
+	return bin, nil
+}
+
+// commands returns how a check is built (the go command's first word, and what follows
+// its flags) and run, and where.
+func (l *lab) commands(check string, limit time.Duration) (build, run []string, where string) {
 	switch check {
 	case "sim":
-		return []string{"go", "build", "-o", bin, "./tests/sim"},
+		return []string{"build", "./tests/sim"},
 			[]string{"-seeds", strconv.Itoa(l.seeds), "-steps", strconv.Itoa(simSteps), "-rotate", "-shrink=" + strconv.FormatBool(l.story)}, l.root
 	case "explore":
-		return []string{"go", "build", "-o", bin, "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
+		return []string{"build", "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
 	}
 	pkg, tests, _ := strings.Cut(check, ":")
-	return []string{"go", "test", "-c", "-vet=off", "-o", bin, pkg},
+	return []string{"test", "-c", "-vet=off", pkg},
 		[]string{"-test.short", "-test.failfast", "-test.timeout", limit.String(), "-test.run", tests}, filepath.Join(l.root, pkg)
 }
 

@@ -100,7 +100,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int, story bool) (i
 		return exitFault, err
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-	l := &lab{root: root, temp: temp, seeds: seeds, story: story, controls: map[string]*control{}}
+	l := &lab{root: root, temp: temp, seeds: seeds, story: story, controls: map[string]*control{}, built: map[string]func() (string, error){}}
 	verdicts := make([]chan verdict, len(list))
 	next := make(chan int)
 	var workers sync.WaitGroup
