@@ -199,10 +199,10 @@ func (r *root[T]) without(n *node[T], item *T) *node[T] {
 func (t Tree[T]) Without(item T) Tree[T] {
 	r := *t.root
 	r.top = r.without(r.top, &item)
-	switch {
-	case r.top == t.root.top:
+	if r.top == t.root.top {
 		return t
-	case r.top == nil:
+	}
+	if r.top == nil {
 		r.top = &node[T]{}
 	}
 	for len(r.top.below) == 1 {
