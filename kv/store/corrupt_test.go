@@ -246,12 +246,30 @@ func (w wreck) suffer(t *testing.T, name string, d damage) string {
 	switch {
 	case got == "wrong", got == "prefix" && !w.mayForget(t, name, d):
 		t.Errorf("%s, %v, %s: %s data", w.end, d, name, got)
-	case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrWrongDirectory):
+	case err != nil && !errors.Is(err, ErrCorrupt):
 		t.Errorf("%s, %v, %s: unclear error %v", w.end, d, name, err)
-	case errors.Is(err, ErrCorrupt) && (!strings.Contains(err.Error(), ": data") || !strings.Contains(err.Error(), "kvctl restore")):
-		t.Errorf("%s, %v, %s: the error does not name file or directory, and what to do: %v", w.end, d, name, err)
+	case err != nil && (!strings.Contains(err.Error(), nameInErrors(name)) || !strings.Contains(err.Error(), remedy(name))):
+		t.Errorf("%s, %v, %s: the error does not name the file, and what to do: %v", w.end, d, name, err)
 	}
 	return got
+}
+
+// nameInErrors is how errors name a file of the directory: of a marker, part of whose
+// name is what it says, only the beginning is known when it is gone.
+func nameInErrors(name string) string {
+	if isMarker(name) {
+		parts := strings.SplitN(name, ".", 3)
+		name = parts[0] + "." + parts[1] + "."
+	}
+	return "data/" + name
+}
+
+// remedy is what errors about a file tell the operator to do.
+func remedy(name string) string {
+	if strings.HasPrefix(name, "OPTIONS-") {
+		return "remove this file"
+	}
+	return "fill a fresh cluster from a backup with kvctl restore"
 }
 
 // TestDamage flips bits in, cuts the tail of, and removes each file of a

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -105,7 +106,7 @@ func (d *Disk) open(fs vfs.FS, dir string, id DirIdentity, opts DiskOptions) err
 		if fault := d.fault.err(); fault != nil {
 			return fault
 		}
-		return d.openError(dir, err)
+		return openError(po, dir, err)
 	}
 	d.table, d.records = d.db.NewIndexedBatch(), d.db.NewBatch()
 	if claimed {
@@ -143,7 +144,7 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 	}
 	desc, err := pebble.Peek(dir, fs)
 	if err != nil {
-		return false, d.openError(dir, err)
+		return false, openError(nil, dir, err)
 	}
 	found, err := d.witness.read()
 	switch {
@@ -152,7 +153,9 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 	case !found:
 		return false, corrupt(d.witness.path, errMissing)
 	case !desc.Exists:
-		return false, corrupt(dir, errors.New("the file that names the manifest is missing"))
+		return false, corrupt(fs.PathJoin(dir, "marker.manifest.*"), errMissing)
+	case desc.FormatMajorVersion == pebble.FormatDefault:
+		return false, corrupt(fs.PathJoin(dir, "marker.format-version.*"), errMissing)
 	}
 	if err := d.witness.check(desc.ManifestFilename); err != nil {
 		return false, err
@@ -160,14 +163,48 @@ func (d *Disk) check(fs vfs.FS, dir string, id DirIdentity) (claimed bool, err e
 	return true, checkNewestLog(fs, dir)
 }
 
-// openError says of Pebble's refusal what kind it is. A file that cannot be made
-// sense of, or is missing, is a corruption, also where Pebble does not say so.
-func (d *Disk) openError(dir string, err error) error {
+// openError says of Pebble's refusal what kind it is, and of which file. One that cannot
+// be made sense of, or is missing, is a corruption, also where Pebble does not say so.
+// po is nil where Pebble only looked for its markers.
+func openError(po *pebble.Options, dir string, err error) error {
 	var system interface{ Timeout() bool } // os.PathError, syscall.Errno: the system said it
 	if errors.As(err, &system) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return classify("open "+dir, err)
 	}
+	if m := missingTable.FindStringSubmatch(err.Error()); m != nil {
+		return corrupt(filepath.Join(dir, m[1]+".sst"), errMissing)
+	}
+	if po != nil {
+		if path := damagedOptions(po, dir); path != "" {
+			return fmt.Errorf("%w: %s: %w; repair the disk, then remove this file: it holds nothing that was written to the host, "+
+				"and the database makes a new one", ErrCorrupt, path, err)
+		}
+	}
 	return corrupt(dir, err)
+}
+
+// missingTable is how Pebble says that a table is not there.
+var missingTable = regexp.MustCompile(`file ([0-9]+) \(type sstable\) unknown`)
+
+// damagedOptions returns the path of the file in which Pebble noted its options, if it
+// is that which Pebble cannot make sense of.
+func damagedOptions(po *pebble.Options, dir string) string {
+	desc, err := pebble.Peek(dir, po.FS)
+	if err != nil || desc.OptionsFilename == "" {
+		return ""
+	}
+	file, err := po.FS.Open(desc.OptionsFilename)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(file)
+	complete := po.Clone() // with the names that it would be compared with
+	complete.EnsureDefaults()
+	if err != nil || complete.CheckCompatibility(dir, string(text)) == nil {
+		return ""
+	}
+	return desc.OptionsFilename
 }
 
 // Commit ends the batch.

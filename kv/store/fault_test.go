@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -251,8 +252,16 @@ func TestDirectoryIsOneHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := strings.Replace(string(text), `"format": 1`, `"format": 2`, 1)
-	if err := os.WriteFile(path, []byte(newer), 0o600); err != nil {
+	var newer identityText
+	if err := json.Unmarshal(text, &newer); err != nil {
+		t.Fatal(err)
+	}
+	newer.Format = 2
+	newer.CRC32C = newer.sum()
+	if text, err = json.Marshal(newer); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenDisk(dir, testIdentity, opts); !errors.Is(err, ErrFormat) {

@@ -133,6 +133,7 @@ func FuzzIdentityFile(f *testing.F) {
 	} {
 		f.Add(fmt.Appendf(nil, text, identityText{Format: formatVersion, Host: 1, Cluster: "1=a"}.sum()))
 	}
+	f.Add(fmt.Appendf(nil, `{"format":2,"host":1,"cluster":"1=a","crc32c":%d}`, identityText{Format: 2, Host: 1, Cluster: "1=a"}.sum()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fs := vfs.NewMem()
 		put(t, fs, identityFile, b)

@@ -31,7 +31,9 @@ func (id DirIdentity) String() string {
 	return fmt.Sprintf("host %v of cluster %q", id.Host, id.Cluster)
 }
 
-// identityText is what the identity file holds, as JSON, so that people can read it.
+// identityText is what the identity file holds, as JSON, so that people can read it. Of
+// whichever format, it has these fields, with this checksum: so that a damaged file is
+// told from one of another format.
 type identityText struct {
 	Format  int               `json:"format"`
 	Host    delegation.HostID `json:"host"`
@@ -66,11 +68,11 @@ func checkIdentity(fs vfs.FS, dir string, want DirIdentity) (bool, error) {
 		return false, corrupt(path, err)
 	}
 	switch have := (DirIdentity{Cluster: t.Cluster, Host: t.Host}); {
+	case t.sum() != t.CRC32C:
+		return false, corrupt(path, fmt.Errorf("its checksum is %d instead of %d", t.sum(), t.CRC32C))
 	case t.Format != formatVersion:
 		return false, fmt.Errorf("%w: %s is of format %d, this program reads and writes %d: use the program that wrote it",
 			ErrFormat, dir, t.Format, formatVersion)
-	case t.sum() != t.CRC32C:
-		return false, corrupt(path, fmt.Errorf("its checksum is %d instead of %d", t.sum(), t.CRC32C))
 	case have != want:
 		return false, fmt.Errorf("%w: %s belongs to %v, but this is %v: to go on with what it holds, give the id, cluster and root that it was made with; "+
 			"a new host needs a directory of its own",

@@ -267,6 +267,11 @@ var storeMutants = []mutant{
 		breaks: "what names the manifest is not there without it after a crash", by: "./kv/store:TestCrashWhileOpening",
 	},
 	{
+		name: "identity-format-unchecked", file: "kv/store/identity.go",
+		before: "	case t.sum() != t.CRC32C:", after: "	case t.Format == formatVersion && t.sum() != t.CRC32C:",
+		breaks: "a damaged file is not taken for one of another format", by: "./kv/store:TestDamage",
+	},
+	{
 		name: "directory-within-another", file: "kv/store/identity.go",
 		before: "parent != dir; dir, parent", after: "parent != parent; dir, parent",
 		breaks: "a host's directory does not lie within another's", by: "./kv/store:TestDirectoryIsOneHosts",
