@@ -138,29 +138,31 @@ func writeFile(t *testing.T, fs vfs.FS, path string, b []byte) {
 }
 
 // outcome opens what is on fs and tells what became of it: "refused", "detected"
-// while reading, "whole", "prefix" (an earlier batch was the last), or "wrong".
-func outcome(t *testing.T, fs vfs.FS, history []string) (string, error) {
+// while reading, "whole", "prefix" (an earlier batch was the last), or "wrong"; and how
+// many batches it lacks where it is a prefix.
+func outcome(t *testing.T, fs vfs.FS, history []string) (what string, lacks int, err error) {
 	t.Helper()
 	s, err := OpenDisk("data", testIdentity, testOptions(fs))
 	if err != nil {
-		return "refused", err
+		return "refused", 0, err
 	}
 	defer func() { _ = s.Close() }()
 	state, err := s.Load()
 	if err != nil {
-		return "detected", err
+		return "detected", 0, err
 	}
 	got := dumpTable(s) + describe(state)
 	if err := s.fault.err(); err != nil {
-		return "detected", err
+		return "detected", 0, err
 	}
-	switch slices.Index(history, got) {
+	switch last := slices.Index(history, got); last {
 	case -1:
-		return "wrong", nil
+		return "wrong", 0, nil
 	case len(history) - 1:
-		return "whole", nil
+		return "whole", 0, nil
+	default:
+		return "prefix", len(history) - 1 - last, nil
 	}
-	return "prefix", nil
 }
 
 // A damage is done to a file from the byte at: "flip" a bit there, "cut" off what
@@ -242,10 +244,12 @@ func (w wreck) suffer(t *testing.T, name string, d damage) string {
 	t.Helper()
 	fs := w.copy()
 	d.do(t, fs, "data/"+name)
-	got, err := outcome(t, fs, w.history)
+	got, lacks, err := outcome(t, fs, w.history)
 	switch {
 	case got == "wrong", got == "prefix" && !w.mayForget(t, name, d):
 		t.Errorf("%s, %v, %s: %s data", w.end, d, name, got)
+	case lacks >= logSyncs: // a batch is a sync
+		t.Errorf("%s, %v, %s: the last %d batches are gone unnoticed", w.end, d, name, lacks)
 	case err != nil && !errors.Is(err, ErrCorrupt):
 		t.Errorf("%s, %v, %s: unclear error %v", w.end, d, name, err)
 	case err != nil && (!strings.Contains(err.Error(), nameInErrors(name)) || !strings.Contains(err.Error(), remedy(name))):
@@ -277,7 +281,7 @@ func remedy(name string) string {
 // that meets it, or makes no difference. Only when power was lost can the newest log's
 // end be lost unnoticed.
 func TestDamage(t *testing.T) {
-	seen := map[string]int{}
+	seen, outcomes := map[string]int{}, map[string]int{}
 	for _, end := range []string{endClosed, endKilled, endFlushing, endPower} {
 		w := makeWreck(t, end, 120, 64<<10)
 		names, err := w.fs.List("data")
@@ -286,9 +290,20 @@ func TestDamage(t *testing.T) {
 		}
 		for _, name := range names {
 			kind := strings.TrimLeft(name, "0123456789")
+			kind = kind[:min(len(kind), 8)]
 			for _, d := range w.damagesOf(t, name) {
-				seen[fmt.Sprintf("%s %s %s: %s", end, kind[:min(len(kind), 8)], d.what, w.suffer(t, name, d))]++
+				got := w.suffer(t, name, d)
+				seen[fmt.Sprintf("%s %s %s: %s", end, kind, d.what, got)]++
+				outcomes[kind+": "+got]++
 			}
+		}
+	}
+	for _, must := range []string{
+		".log: refused", ".sst: refused", ".sst: detected", "MANIFEST: refused", "marker.m: refused", "marker.f: refused",
+		"IRONKV: refused", "WITNESS: refused", "WITNESS: whole", "OPTIONS-: refused", "OPTIONS-: whole",
+	} {
+		if outcomes[must] == 0 {
+			t.Errorf("%s: never seen", must)
 		}
 	}
 	for _, line := range sortedCounts(seen) {
@@ -313,8 +328,12 @@ func TestDamageOfALongLog(t *testing.T) {
 		}
 	}
 	w := makeWreck(t, endPower, 2*logSyncs+20, 4<<20)
-	if name = w.newestLog(t); w.vouched < int64(ends[len(ends)-1]/2) {
-		t.Fatalf("the witness vouches for %d bytes", w.vouched)
+	name = w.newestLog(t)
+	fs := w.copy()
+	damage{"cut", int(w.vouched)}.do(t, fs, "data/"+name)
+	got, lacks, err := outcome(t, fs, w.history)
+	if got != "prefix" || lacks <= 0 || lacks >= logSyncs {
+		t.Fatalf("cut off behind what the witness vouches for: %s, without the last %d batches, %v; want fewer than %d", got, lacks, err, logSyncs)
 	}
 	seen := map[string]int{}
 	for i, at := range recordEnds(t, name, readFile(t, w.fs, "data/"+name)) {
