@@ -69,10 +69,11 @@ ci: lint test sim demo ## exactly what CI runs
 	$(MAKE) mutants PART=$(THIRD)
 	for seed in 1 2 3 4 5; do $(MAKE) chaos DURATION=1m SEED=$$seed || exit 1; done
 
-hostile: ## floods and overload for longer, with the ratios of speeds that they leave: LONG for each part
+hostile: ## floods and overload for longer, with the ratios of speeds that they leave, and a recovery by the clock: LONG for each part
 	go test -count 1 -v -timeout 30m -run 'Flood|UnderOverload|OpenLoop' ./tests/hostile -long $(LONG)
 	@# its callers in a process of their own, which has no other test's heap to look after
 	go test -count 1 -v -timeout 30m -run 'TestOverload$$' ./tests/hostile -long $(LONG)
+	go test -count 1 -v -run ServedAgain ./tests/e2e -long
 
 bench: ## micro-benchmarks: the map, messages, a step, fragments
 	go test -run '^$$' -bench . -benchmem ./delegation ./marshal ./kv ./kv/store ./udp/...

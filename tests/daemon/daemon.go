@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -134,6 +135,23 @@ func (h *Hosts) Addrs() []string { return h.address }
 
 // Pid returns the process id of host i, which must run.
 func (h *Hosts) Pid(i int) int { return h.process[i].Process.Pid }
+
+// userHertz is in what the kernel tells times of processes, the same on all machines.
+const userHertz = 100
+
+// ProcessorTime is what the process of host i, which must run, has used of the
+// processors since it began, to a hundredth of a second. It fails where there is no /proc.
+func (h *Hosts) ProcessorTime(i int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.Pid(i)))
+	if err != nil {
+		return 0, fmt.Errorf("processor time of host %d: %w", i+1, err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	f := strings.Fields(rest)
+	user, err := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	return time.Duration(user+system) * (time.Second / userHertz), errors.Join(err, err2)
+}
 
 // Dir returns the data directory of host i.
 func (h *Hosts) Dir(i int) string { return filepath.Join(h.dir, fmt.Sprint(i+1)) }

@@ -48,9 +48,6 @@ const (
 	memoryBound = 900 << 20
 )
 
-// userHertz is in what the kernel tells times of processes, the same on all machines.
-const userHertz = 100
-
 func honestKey(worker, i int) delegation.Key {
 	return delegation.Key(fmt.Sprintf("honest %d/%03d", worker, i))
 }
@@ -192,15 +189,11 @@ func (b *besieged) under(target netip.AddrPort, kinds []attack, attackers []*att
 // processorTime is what host i's process has used of the processors.
 func (b *besieged) processorTime(i int) time.Duration {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.hosts.Pid(i)))
+	used, err := b.hosts.ProcessorTime(i)
 	if err != nil {
 		b.Skipf("no /proc to see a process's time in: %v", err)
 	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	f := strings.Fields(rest)
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * (time.Second / userHertz)
+	return used
 }
 
 // peakMemory is the most that host i's process ever took, in bytes.

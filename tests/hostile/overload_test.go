@@ -97,7 +97,7 @@ func (l *load) offer(b *besieged, callers int) answers {
 	began, used := time.Now(), b.processorTime(0)
 	time.Sleep(partTime())
 	counts.Store(false)
-	lasted, processor := time.Since(began), max(b.processorTime(0)-used, time.Second/userHertz)
+	lasted, processor := time.Since(began), max(b.processorTime(0)-used, time.Millisecond)
 	cancel()
 	all.Wait()
 	if len(took) == 0 {
