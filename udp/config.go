@@ -73,6 +73,12 @@ type Config struct {
 	// NoOffload keeps a Conn from using segmentation offload where the kernel has it. A Transport
 	// ignores it.
 	NoOffload bool
+	// NoPoll keeps a Conn from polling: where that brings more messages a second, which it tries from
+	// time to time, Receive looks at the socket for up to 50 µs before it waits. The goroutine of one
+	// Conn of a process then uses a processor all the while that messages keep coming, more than some
+	// three thousand receives a second; none where there are fewer, and where there is one processor
+	// (GOMAXPROCS). Only where the system is Linux. A Transport ignores it.
+	NoPoll bool
 	// Guard has a Conn see to it that floods do not reach it: while Strangers send more than 20
 	// datagrams a millisecond, or one of them more than one in 3 ms, or a Client more than 4 a
 	// millisecond that are malformed or blamed (Conn.Blame), the kernel drops most of those before

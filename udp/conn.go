@@ -59,6 +59,8 @@ type Conn struct {
 
 	alarm    alarm
 	alone    atomic.Bool // see Linger
+	polls    bool        // where it pays
+	polling  polling     // guarded by receiving
 	closed   atomic.Bool
 	faults   *Faults
 	receives atomic.Uint64
@@ -94,6 +96,7 @@ func Listen(addr netip.AddrPort, cfg Config) (*Conn, error) {
 	c := &Conn{
 		start: clock(), local: sock.localAddr(), sock: sock,
 		transport: NewTransport(cfg), faults: cfg.Faults, alarm: alarm{at: never},
+		polls: sock.lingers && !cfg.NoPoll,
 	}
 	if cfg.Guard {
 		c.guard = newGuard(rand.Uint32)
@@ -254,9 +257,15 @@ func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg 
 	if !deadline.IsZero() {
 		until = deadline.Sub(c.start)
 	}
-	for lingered := false; ; {
+	for lingered, polled := false, false; ; {
 		due := c.runTimers()
-		if !lingered && (due == never || due-c.Now() >= lingerLeast) && c.mayLinger(until) {
+		if !polled && c.mayPoll(min(until, due)) {
+			polled = true
+			n, err = c.poll()
+			if n == 0 && err == nil {
+				continue
+			}
+		} else if !lingered && (due == never || due-c.Now() >= lingerLeast) && c.mayLinger(until) {
 			lingered = true
 			n, err = c.sock.linger()
 			lingerers.Add(-1)
@@ -292,8 +301,17 @@ func (c *Conn) Receive(deadline time.Time, deliver func(src netip.AddrPort, msg 
 	}
 }
 
-// lingerers is how many threads of this process linger.
+// lingerers is how many threads of this process linger or poll.
 var lingerers atomic.Int32
+
+// takeProcessor reports whether one more may, and then counts it: one processor is left to others.
+func takeProcessor() bool {
+	if int(lingerers.Add(1)) >= runtime.GOMAXPROCS(0) {
+		lingerers.Add(-1)
+		return false
+	}
+	return true
+}
 
 // Linger says whether who calls Receive has nothing beside it to run. It then first waits a few
 // milliseconds in the kernel, with its thread and processor, rather than be parked: a reply that is
@@ -305,11 +323,7 @@ func (c *Conn) Linger(alone bool) { c.alone.Store(alone) }
 
 // mayLinger reports whether Receive may linger before it waits until at, and then counts it.
 func (c *Conn) mayLinger(at time.Duration) bool {
-	if !c.alone.Load() || !c.sock.lingers || at != never && at <= c.Now() {
-		return false
-	}
-	if int(lingerers.Add(1)) >= runtime.GOMAXPROCS(0) {
-		lingerers.Add(-1)
+	if !c.alone.Load() || !c.sock.lingers || at != never && at <= c.Now() || !takeProcessor() {
 		return false
 	}
 	c.silence()
@@ -361,6 +375,7 @@ func (c *Conn) process(n int, deliver func(src netip.AddrPort, msg []byte)) erro
 	}
 	c.inbox, c.transport.inbox = c.transport.inbox, c.inbox
 	c.mu.Unlock()
+	c.polling.note(now, len(c.inbox))
 	for i := range c.inbox {
 		deliver(c.inbox[i].src, c.inbox[i].msg)
 	}

@@ -280,6 +280,19 @@ func (s *socket) read(wait bool) (int, error) {
 	return s.taken(s.raw.Read(r.waiting))
 }
 
+// glance is read that does not wait. Where nothing came, other threads have had the processor first
+// if they want it: who is to send may be one of them.
+func (s *socket) glance() (int, error) {
+	if err := s.watch(false); err != nil {
+		return 0, err
+	}
+	n, err := s.read(false)
+	if n == 0 && err == nil {
+		_, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	return n, err
+}
+
 // linger is read, but the thread itself waits in the kernel, for lingerTime or a little longer. It
 // returns 0 and nil where nothing came.
 func (s *socket) linger() (int, error) {

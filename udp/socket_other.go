@@ -84,6 +84,8 @@ func (s *socket) read(wait bool) (int, error) {
 	}
 }
 
+func (s *socket) glance() (int, error) { return 0, nil }
+
 func (s *socket) linger() (int, error) { return 0, nil }
 
 // filter is what other systems do not have.

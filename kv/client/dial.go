@@ -66,7 +66,7 @@ var errNarrow = errors.New("a host of the cluster is out of the socket's reach")
 
 // dial makes a client whose socket is bound to the given address.
 func dial(ctx context.Context, o options, seeds []netip.AddrPort, bind netip.Addr) (*Client, error) {
-	conn, err := udp.Listen(netip.AddrPortFrom(bind, 0), udp.Config{Faults: o.faults})
+	conn, err := udp.Listen(netip.AddrPortFrom(bind, 0), udp.Config{Faults: o.faults, NoPoll: o.noPoll})
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}

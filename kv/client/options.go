@@ -20,6 +20,7 @@ type options struct {
 	observer Observer
 	datagram int
 	faults   *udp.Faults
+	noPoll   bool
 }
 
 // WithTimeout bounds calls whose context has no deadline, instead of
@@ -40,6 +41,12 @@ func WithDatagram(bytes int) Option { return func(o *options) { o.datagram = byt
 
 // WithFaults lets what the client sends suffer the faults of a link, for tests.
 func WithFaults(f *udp.Faults) Option { return func(o *options) { o.faults = f } }
+
+// WithoutPolling has callers always sleep until an answer comes. Else the one who reads the socket
+// looks at it again and again for up to 50 µs before, while thousands of answers come in a second
+// and that brings more of them, as it does on a machine that has processors to spare; the client
+// then uses one of them all the while.
+func WithoutPolling() Option { return func(o *options) { o.noPoll = true } }
 
 // An Observer is told what happens to requests beneath the calls. Any hook may
 // be nil. Hooks are called by whichever goroutine reads the socket, one at a

@@ -143,6 +143,31 @@ var udpMutants = []mutant{
 		breaks: "no delegate of an empty range is decoded",
 	},
 	{
+		name: "udp-polls-past-wake", file: "udp/conn.go",
+		before: "			polled = true\n", after: "			polled = !polled\n", // so that it is used
+		breaks: "to whom nothing comes polls once, and then sleeps", by: "./udp:TestIdlePollsOnce",
+	},
+	{
+		name: "udp-polls-seldom", file: "udp/poll.go",
+		before: "	case took > turnTime:\n", after: "	case false:\n",
+		breaks: "who has little to do does not poll", by: "./udp:TestWhoHasLittle",
+	},
+	{
+		name: "udp-polls-in-others-time", file: "udp/poll.go",
+		before: "	if took >= stallLeast {\n", after: "	if false {\n",
+		breaks: "who polls makes room for others who want the processor", by: "./udp:TestPollingMakesRoom",
+	},
+	{
+		name: "udp-polls-after-a-lucky-turn", file: "udp/poll.go",
+		before: "	case better && !p.won:\n", after: "	case false:\n",
+		breaks: "one good turn does not make polling stay", by: "./udp:TestOneGoodTurn",
+	},
+	{
+		name: "udp-polls-for-nothing", file: "udp/poll.go",
+		before: "	better := polled > pollGain*waited\n", after: "	better := polled >= waited\n",
+		breaks: "polling stays only where it brings more", by: "./udp:TestPollsWherePollingPays",
+	},
+	{
 		name: "udp-all-linger", file: "udp/conn.go",
 		before: "if int(lingerers.Add(1)) >= runtime.GOMAXPROCS(0) {", after: "if int(lingerers.Add(1)) > runtime.GOMAXPROCS(0) {",
 		breaks: "a processor is left to those who do not linger", by: "./udp:TestOneProcessor",
@@ -159,7 +184,7 @@ var udpMutants = []mutant{
 	},
 	{
 		name: "udp-lingers-past-wake", file: "udp/conn.go",
-		before: "	for lingered := false; ; {", after: "	for {\n		lingered := false",
+		before: "	for lingered, polled := false, false; ; {", after: "	polled := false\n	for {\n		lingered := false",
 		breaks: "who lingers is found by Wake and by his deadline", by: "./udp:TestLinger", hangs: true,
 	},
 	{
