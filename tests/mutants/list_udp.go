@@ -143,11 +143,6 @@ var udpMutants = []mutant{
 		breaks: "no delegate of an empty range is decoded",
 	},
 	{
-		name: "udp-polls-past-wake", file: "udp/conn.go",
-		before: "			polled = true\n", after: "			polled = !polled\n", // so that it is used
-		breaks: "to whom nothing comes polls once, and then sleeps", by: "./udp:TestIdlePollsOnce",
-	},
-	{
 		name: "udp-polls-seldom", file: "udp/poll.go",
 		before: "	case took > turnTime:\n", after: "	case false:\n",
 		breaks: "who has little to do does not poll", by: "./udp:TestWhoHasLittle",
