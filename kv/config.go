@@ -105,8 +105,8 @@ const (
 	// yieldPause is the least pause between two chunks of moves while clients are
 	// served, and yieldShare how many times as long as a chunk took it is. A chunk
 	// that took longer than maxYield counts as that long: the host was not running.
-	yieldPause = Millisecond / 2
-	yieldShare = 4
+	yieldPause = Millisecond / 10
+	yieldShare = 2
 	maxYield   = 20 * Millisecond
 	// cookieLife is how long a cookie is good for, at the least.
 	cookieLife = 30 * Second

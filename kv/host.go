@@ -188,6 +188,18 @@ func (h *Host) Deadline() (Time, bool) {
 	return t, t != never
 }
 
+// Pressing is Deadline without what a host does for itself when nobody asks it for anything:
+// moves that yield to clients, and what expires.
+func (h *Host) Pressing() (Time, bool) {
+	t := min(h.holdsDeadline(), h.peersDeadline())
+	for _, j := range h.active {
+		if !h.yields(j) {
+			t = min(t, h.moveDeadline(j))
+		}
+	}
+	return t, t != never
+}
+
 // Counters returns the number of steps taken and the clock: what is committed
 // with every batch.
 func (h *Host) Counters() Counters { return h.state.Counters }

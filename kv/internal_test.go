@@ -133,6 +133,10 @@ func TestMoveYieldsWhileClientsAreServed(t *testing.T) {
 	var out Effects
 	h.Step(0, Input{Kind: InputTimer}, &out)
 	h.served = 1
+	if at := h.moveDeadline(h.active[0]); at != never {
+		t.Fatalf("the next chunk is due at %d, though one is in flight", at)
+	}
+	h.acknowledged(2, h.state.Peers[2], 1)
 	if at := h.moveDeadline(h.active[0]); at != yieldPause {
 		t.Fatalf("the next chunk is due at %d, want %d", at, yieldPause)
 	}
@@ -170,11 +174,18 @@ func TestMoveYieldsToClientsWhoCameMeanwhile(t *testing.T) {
 		t.Fatalf("%d chunks, before those who came were served", n)
 	}
 	next := took + yieldShare*took
+	h.acknowledged(2, h.state.Peers[2], 1)
 	if at, ok := h.Deadline(); !ok || at != next {
 		t.Fatalf("the next chunk is due at %d, want %d", at, next)
 	}
+	if at, ok := h.Pressing(); ok && at <= next {
+		t.Errorf("a move that yields is pressing at %d", at)
+	}
 	if n := timer(next) + timer(next); n != 2 {
 		t.Errorf("%d chunks after a pause in which nobody asked, want 2 at once", n)
+	}
+	if at, ok := h.Pressing(); !ok || at > next {
+		t.Error("a move that does not yield is not pressing")
 	}
 }
 

@@ -56,11 +56,11 @@ func (h *Host) moveDeadline(j *job) Time {
 		return never
 	case j.Phase == marshal.MoveProposed:
 		return j.nextAt
-	case j.Phase != marshal.MoveRunning || h.now-l.heard >= heardWithin || !h.mayFly(j.Recipient, l, h.cfg.Limits.ChunkBytes):
+	case j.Phase != marshal.MoveRunning || h.now-l.heard >= heardWithin || !h.mayFly(j, l, h.cfg.Limits.ChunkBytes):
 		return never
 	}
 	t := max(j.nextAt, h.quietUntil)
-	if j.wants > 0 && !h.mayFly(j.Recipient, l, j.wants) {
+	if j.wants > 0 && !h.mayFly(j, l, j.wants) {
 		t = max(t, j.retryAt)
 	}
 	if h.yields(j) {
@@ -69,12 +69,13 @@ func (h *Host) moveDeadline(j *job) Time {
 	return t
 }
 
-// mayFly reports whether n bytes more may be in flight to the peer: a delegate
-// flies alone, or within the bounds; and always within the room that the peer
-// has said it has.
-func (h *Host) mayFly(to delegation.HostID, l *link, n int) bool {
-	out := h.state.Peers[to].Out.Outstanding()
-	within := out == 0 || (out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)
+// mayFly reports whether n bytes more of a move may be in flight to its recipient: a
+// delegate flies alone, or, where the move does not yield, within the bounds; and always
+// within the room that the recipient has said it has. Delegates that queue there are what
+// its clients wait for.
+func (h *Host) mayFly(j *job, l *link, n int) bool {
+	out := h.state.Peers[j.Recipient].Out.Outstanding()
+	within := out == 0 || (!h.yields(j) && out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)
 	return within && uint64(l.flying)+uint64(n) <= l.room
 }
 
@@ -158,7 +159,7 @@ func (h *Host) chunk(j *job) {
 		return
 	}
 	l := h.links[j.Recipient]
-	if !h.mayFly(j.Recipient, l, size) {
+	if !h.mayFly(j, l, size) {
 		h.out.Action = ActMove
 		j.wants, j.retryAt = size, h.now+proposeInterval
 		return

@@ -21,6 +21,13 @@ type Decoder struct {
 	entries    []Entry // memory for those of single
 }
 
+// IsDelegate reports whether b begins as a [Single] does. It takes no memory.
+func IsDelegate(b []byte) bool {
+	r := reader{b: b}
+	k, err := r.opening()
+	return err == nil && k == kindSingle
+}
+
 // Decode reads the one message that b is. It fails with an error that is
 // [ErrMalformed] where b is none, is followed by anything, is beyond a limit of
 // this package, or is not the one canonical encoding: where it succeeds, [Append]

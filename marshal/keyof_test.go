@@ -33,7 +33,7 @@ func TestKeyOf(t *testing.T) {
 	})
 }
 
-// OpensSession and IsRequest tell these kinds from all others, and from no bytes at all.
+// OpensSession, IsRequest and IsDelegate tell these kinds from all others, and from no bytes at all.
 func TestKindsByTheirBeginning(t *testing.T) {
 	eachMessage(t, 1, func(t *testing.T, m Message) {
 		var opens, request bool
@@ -44,11 +44,12 @@ func TestKindsByTheirBeginning(t *testing.T) {
 			request = true
 		}
 		b := Append(nil, m)
-		if OpensSession(b) != opens || IsRequest(b) != request {
-			t.Errorf("%T: opens a session: %v, is a request: %v", m, OpensSession(b), IsRequest(b))
+		_, delegate := m.(*Single)
+		if OpensSession(b) != opens || IsRequest(b) != request || IsDelegate(b) != delegate {
+			t.Errorf("%T: opens a session: %v, is a request: %v, is a delegate: %v", m, OpensSession(b), IsRequest(b), IsDelegate(b))
 		}
 	})
-	if OpensSession(nil) || IsRequest(nil) {
+	if OpensSession(nil) || IsRequest(nil) || IsDelegate(nil) {
 		t.Error("no bytes are some message")
 	}
 }

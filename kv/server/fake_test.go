@@ -212,6 +212,7 @@ type fakeMachine struct {
 	inputs   []kv.Input
 	times    []kv.Time
 	deadline kv.Time   // zero: none
+	pressing kv.Time   // zero: none
 	action   kv.Action // of a timer step
 	serving  bool
 	halt     map[uint64]error // by step
@@ -248,6 +249,7 @@ func (m *fakeMachine) Step(now kv.Time, in kv.Input, out *kv.Effects) {
 }
 
 func (m *fakeMachine) Deadline() (kv.Time, bool)     { return m.deadline, m.deadline != 0 }
+func (m *fakeMachine) Pressing() (kv.Time, bool)     { return m.pressing, m.pressing != 0 }
 func (m *fakeMachine) Counters() kv.Counters         { return kv.Counters{Step: m.steps} }
 func (m *fakeMachine) Serving() bool                 { return m.serving }
 func (m *fakeMachine) Waiting() []delegation.HostID  { return []delegation.HostID{2} }

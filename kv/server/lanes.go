@@ -42,9 +42,11 @@ const (
 // host waits for himself, and others hardly notice. What exceeds the share of an origin
 // goes beside, and is taken between the two: so does who has thousands of addresses, and
 // honest ones who share his wait with them. Hosts of the cluster always go in front, in
-// order.
+// order, but for their delegates, each of which takes as long as a hundred requests:
+// those are freight, which is for who asks for it.
 type lanes struct {
 	front, beside, behind inbox
+	freight               inbox
 	waiting               [lanePlaces]uint16 // in front and beside, by place
 	ofOrigin              [lanePlaces]uint32 // in front, by the origin's place
 	origin                uint16             // place of the one that was heard of last; lanePlaces: none was
@@ -105,6 +107,9 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 	a := arrival{src: src, host: s.host, places: s.places}
 	lane := &l.front
 	switch {
+	case a.host != 0 && marshal.IsDelegate(msg):
+		l.freight.add(a, msg)
+		return true
 	case a.host != 0:
 	case l.waiting[a.source] >= laneShare:
 		lane = &l.behind
@@ -168,8 +173,8 @@ func (l *lanes) place(src netip.AddrPort) uint16 {
 	return uint16((h >> 40) % lanePlaces)
 }
 
-// take removes the oldest message in front, or else beside, or else behind. Its bytes are
-// valid until the next add or tidy.
+// take removes the oldest message in front, or else beside, or else behind, and never
+// freight. Its bytes are valid until the next add or tidy.
 func (l *lanes) take() (arrival, []byte, bool) {
 	if a, msg, ok := l.front.take(); ok {
 		l.waiting[a.source]--
@@ -192,20 +197,24 @@ func (l *lanes) stamp(now kv.Time) {
 	l.front.stamp(now)
 	l.beside.stamp(now)
 	l.behind.stamp(now)
+	l.freight.stamp(now)
 }
 
 func (l *lanes) tidy() {
 	l.front.tidy()
 	l.beside.tidy()
 	l.behind.tidy()
+	l.freight.tidy()
 }
 
-func (l *lanes) empty() bool { return l.front.empty() && l.beside.empty() && l.behind.empty() }
+func (l *lanes) empty() bool { return l.len() == 0 && l.freight.empty() }
 
 // bytes is how much memory the waiting messages take.
-func (l *lanes) bytes() int { return l.front.bytes() + l.beside.bytes() + l.behind.bytes() }
+func (l *lanes) bytes() int {
+	return l.front.bytes() + l.beside.bytes() + l.behind.bytes() + l.freight.bytes()
+}
 
-// len is how many messages wait; at returns the i-th to be taken.
+// len is how many messages wait for take; at returns the i-th of them.
 func (l *lanes) len() int { return l.front.len() + l.beside.len() + l.behind.len() }
 
 func (l *lanes) at(i int) []byte {

@@ -64,6 +64,7 @@ const (
 type machine interface {
 	Step(now kv.Time, in kv.Input, out *kv.Effects)
 	Deadline() (kv.Time, bool)
+	Pressing() (kv.Time, bool)
 	Counters() kv.Counters
 	Serving() bool
 	Waiting() []delegation.HostID
@@ -109,6 +110,8 @@ type loop struct {
 	arrived  bool             // in this one
 	// fullBatch says that the last batch ended because it had maxBatchSteps.
 	fullBatch bool
+	// postponed says that the last turn was for those who waited, whatever a move had to do.
+	postponed bool
 	stats     counts
 }
 
@@ -194,8 +197,25 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		}
 		stepped = true
 	}
+	l.postponed = !l.postponed && l.inbox.len() > 0
+	timed, err := l.timers(now)
+	if err != nil {
+		return true, err
+	}
+	received, err := l.packets(now)
+	l.inbox.tidy()
+	return stepped || timed || received, err
+}
+
+// timers takes the steps that are due. Where somebody waits they are those that are pressing,
+// but never two turns in a row: replies are not kept until a chunk of a move is cut.
+func (l *loop) timers(now kv.Time) (stepped bool, err error) {
+	next := l.machine.Deadline
+	if l.postponed {
+		next = l.machine.Pressing
+	}
 	for timers, moves := 0, 0; timers < maxTimerSteps && moves < maxMoveSteps && !l.out.full(); timers++ {
-		if due, ok := l.machine.Deadline(); !ok || due > now {
+		if due, ok := next(); !ok || due > now {
 			break
 		}
 		if err := l.one(now, kv.Input{Kind: kv.InputTimer}, nil); err != nil {
@@ -206,8 +226,17 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		}
 		stepped = true
 	}
-	// What is shed is no step: else more than a batch of it would keep all that
-	// follows waiting until it is shed as well.
+	return stepped, nil
+}
+
+// packets steps over a batch of messages: those of who waits, or a delegate alone. What is
+// shed is no step: else more than a batch of it would keep all that follows waiting until it
+// is shed as well.
+func (l *loop) packets(now kv.Time) (stepped bool, err error) {
+	if a, bytes, ok := l.freight(); ok {
+		l.fullBatch = false
+		return l.packet(now, a, bytes)
+	}
 	steps := 0
 	for seen := 0; steps < maxBatchSteps && !l.out.full(); seen++ {
 		if seen%warmKeys == 0 {
@@ -217,20 +246,34 @@ func (l *loop) step(now kv.Time) (stepped bool, err error) {
 		if !ok {
 			break
 		}
-		l.taken += len(bytes)
-		packet, ok := l.admit(now, a, bytes)
-		if !ok {
-			continue
-		}
-		if err := l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes); err != nil {
+		stepped, err := l.packet(now, a, bytes)
+		if err != nil {
 			return true, err
 		}
-		stepped = true
-		steps++
+		if stepped {
+			steps++
+		}
 	}
 	l.fullBatch = steps == maxBatchSteps
-	l.inbox.tidy()
-	return stepped, nil
+	return steps > 0, nil
+}
+
+// freight takes a delegate, if one is there and it is its turn.
+func (l *loop) freight() (a arrival, bytes []byte, ok bool) {
+	if l.postponed {
+		return a, nil, false
+	}
+	return l.inbox.freight.take()
+}
+
+// packet steps over one message, unless it is none or is shed.
+func (l *loop) packet(now kv.Time, a arrival, bytes []byte) (stepped bool, err error) {
+	l.taken += len(bytes)
+	packet, ok := l.admit(now, a, bytes)
+	if !ok {
+		return false, nil
+	}
+	return true, l.one(now, kv.Input{Kind: kv.InputPacket, Packet: packet}, bytes)
 }
 
 // warm tells the store what the next requests are about, where there are enough

@@ -331,7 +331,7 @@ func TestTimersDoNotStarveReceiving(t *testing.T) {
 		b := newBench(t)
 		b.must()
 		b.machine.inputs = nil
-		b.machine.deadline, b.machine.action = 1, action
+		b.machine.deadline, b.machine.pressing, b.machine.action = 1, 1, action
 		b.clock = b.clock.Add(10)
 		b.socket.put(clientAddr, get(1))
 		b.must()
@@ -482,6 +482,41 @@ func TestWhatCannotBeSentCountsAsLost(t *testing.T) {
 	}
 }
 
+// Who waits is answered before a chunk is cut or a delegate taken, but every other turn
+// is for those, also where there is no end of requests.
+func TestWhoWaitsIsAnsweredBeforeMoves(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.machine.deadline, b.machine.action = 1, kv.ActChunk
+	b.clock = b.clock.Add(10)
+	turn := func() (taken string) {
+		b.machine.inputs = nil
+		b.must()
+		for _, in := range b.machine.inputs {
+			what := "request "
+			if in.Kind == kv.InputTimer {
+				what = "chunk "
+			} else if _, is := in.Packet.Msg.(*marshal.Single); is {
+				what = "delegate "
+			}
+			taken += what
+		}
+		return taken
+	}
+	b.socket.put(peerAddr, delegate(1), delegate(2))
+	b.socket.put(clientAddr, get(1), get(2))
+	b.socket.put(clientAddr, get(3))
+	if err := b.receive(); err != nil {
+		t.Fatal(err)
+	}
+	const chunks = "chunk chunk chunk chunk "
+	for i, want := range []string{"request request ", chunks + "delegate ", "request ", chunks + "delegate ", chunks} {
+		if got := turn(); got != want {
+			t.Fatalf("turn %d: %s, want %s", i+1, got, want)
+		}
+	}
+}
+
 // While as many batches as may be are under way, the loop receives and does not step.
 func TestPipelineIsBounded(t *testing.T) {
 	b := newBench(t)
@@ -547,6 +582,7 @@ func TestOverloadShedsReadsAndWritesThatWaited(t *testing.T) {
 	b.inbox.stamp(b.watch.now())
 	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
 	b.must()
+	b.must() // the host's delegate
 	var refused []uint64
 	for _, s := range b.socket.taken() {
 		if r, ok := s.msg.(*marshal.Refusal); ok {

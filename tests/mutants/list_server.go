@@ -53,6 +53,21 @@ var serverMutants = []mutant{
 		breaks: "chunks of moves leave time to receive", by: "./kv/server:TestTimersDoNotStarveReceiving",
 	},
 	{
+		name: "moves-before-who-waits", file: "kv/server/loop.go",
+		before: "l.postponed = !l.postponed && l.inbox.len() > 0\n", after: "l.postponed = false\n",
+		breaks: "who waits is answered before a chunk is cut, or a delegate taken", by: "./kv/server:TestWhoWaits",
+	},
+	{
+		name: "moves-wait-for-ever", file: "kv/server/loop.go",
+		before: "l.postponed = !l.postponed && l.inbox.len() > 0\n", after: "l.postponed = l.inbox.len() > 0\n",
+		breaks: "moves go on where there is no end of requests", by: "./kv/server:TestWhoWaits",
+	},
+	{
+		name: "yielding-moves-press", file: "kv/host.go",
+		before: "		if !h.yields(j) {\n			t = min(t, h.moveDeadline(j))\n", after: "		{\n			t = min(t, h.moveDeadline(j))\n",
+		breaks: "a move that yields does so to who waits", by: "./kv",
+	},
+	{
 		name: "holds-end-as-chunks", file: "kv/server/loop.go",
 		before: "a == kv.ActChunk || a == kv.ActRetransmit {", after: "a != kv.ActNone {",
 		breaks: "holds that end do not keep moves and peers waiting", by: "./kv/server:TestTimersDoNotStarveReceiving",

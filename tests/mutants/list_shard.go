@@ -129,8 +129,13 @@ var shardMutants = []mutant{
 		breaks: "who asks while a chunk is cut is served before the next", by: "./kv",
 	},
 	{
+		name: "yields-with-many-in-flight", file: "kv/move.go",
+		before: "!h.yields(j) && out < flyingDelegates", after: "out < flyingDelegates",
+		breaks: "while clients are served one delegate flies at a time", by: "./kv",
+	},
+	{
 		name: "flight-unbounded", file: "kv/move.go",
-		before: "out == 0 || (out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)", after: "out >= 0",
+		before: "out == 0 || (!h.yields(j) && out < flyingDelegates && l.flying+n <= h.cfg.Limits.InFlightBytes)", after: "out >= 0",
 		breaks: "the bounds of what is in flight to a peer", by: "./kv",
 	},
 	{
