@@ -106,7 +106,7 @@ const (
 	// served, and yieldShare how many times as long as a chunk took it is. A chunk
 	// that took longer than maxYield counts as that long: the host was not running.
 	yieldPause = Millisecond / 10
-	yieldShare = 2
+	yieldShare = 3
 	maxYield   = 20 * Millisecond
 	// cookieLife is how long a cookie is good for, at the least.
 	cookieLife = 30 * Second
