@@ -89,6 +89,7 @@ func TestChecks(t *testing.T) {
 		add("set/0", "x")
 		add("set/1", "y")
 		add(fillName(0), string(fillValue(0)))
+		add(fillName(1), string(fillValue(1))) // by a write of unknown outcome
 		add("register/0/0", "v")
 		c := &counters{}
 		c.certain[0], c.perhaps[0] = 4, 2
@@ -109,6 +110,8 @@ func TestChecks(t *testing.T) {
 		"set/1 is":                     func(c contents) { c["set/1"] = client.Entry{Value: []byte("x")} },
 		"nobody has written it since;": func(c contents) { delete(c, "register/0/0") },
 		"fill/0":                       func(c contents) { delete(c, fillName(0)) },
+		"fill/1":                       func(c contents) { c[fillName(1)] = client.Entry{} },
+		"fill/2":                       func(c contents) { c[fillName(2)] = client.Entry{Value: fillValue(2)} },
 	} {
 		rest, loads := good()
 		spoil(rest)
@@ -116,7 +119,7 @@ func TestChecks(t *testing.T) {
 		for _, l := range loads {
 			errs = append(errs, l.check(rest))
 		}
-		err := errors.Join(append(errs, (&fill{entries: 1}).check(rest))...)
+		err := errors.Join(append(errs, (&fill{low: 1, high: 2}).check(rest))...)
 		switch {
 		case name == "" && (err != nil || len(rest) > 0):
 			t.Errorf("nothing is wrong: %v, %v", err, rest)
@@ -223,14 +226,15 @@ func TestUsageIsJudged(t *testing.T) {
 	cycles := func(last usage) [][]usage {
 		return [][]usage{{calm}, {calm}, {calm}, {{9999, 9999, 9 << 40, 9 << 40}}, {last}, {last}, {last}}
 	}
-	if err := judge(cycles(calm)); err != nil {
-		t.Error(err)
+	report, err := compare(cycles(calm))
+	if err != nil || strings.Count(report, "FIRST 3 CYCLES") != 1 || strings.Count(report, "MiB of disk") != 1 {
+		t.Errorf("%v\n%s", err, report)
 	}
 	for name, u := range map[string]usage{
-		"goroutines": {40, 30, 100 << 20, 70 << 20}, "open files": {20, 99, 100 << 20, 70 << 20},
-		"memory": {20, 30, 400 << 20, 70 << 20}, "disk": {20, 30, 100 << 20, 400 << 20},
+		"goroutines": {25, 30, 100 << 20, 70 << 20}, "open files": {20, 39, 100 << 20, 70 << 20},
+		"memory": {20, 30, 158 << 20, 70 << 20}, "disk": {20, 30, 100 << 20, 121 << 20},
 	} {
-		if err := judge(cycles(u)); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := compare(cycles(u)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want one about %s", err, name)
 		}
 	}

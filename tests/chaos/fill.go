@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"ironkv/kv/client"
@@ -17,10 +18,30 @@ const (
 	fillBatch   = 500
 )
 
-// fill is entries that are written in the beginning, and then by nobody.
-type fill struct{ entries int }
+// fill is entries that are written in the beginning, and then by nobody; in a soak
+// those from fillEntries on are written and deleted all the time, up to grownEntries and
+// down again.
+type fill struct {
+	adrift bool // it is a soak
 
-func (f *fill) count() int { return f.entries }
+	mu      sync.Mutex // guards what follows
+	shrinks bool       // which way it goes
+	// Entries below low are there, those from low to high may be, and so may those in
+	// loose: a write of them that nobody knows the outcome of may still be executed.
+	low, high int
+	loose     map[int]bool
+}
+
+func (*fill) name() string { return "fill" }
+
+func (f *fill) workers() (int, time.Duration) {
+	if f.adrift {
+		return 1, 100 * time.Millisecond
+	}
+	return 0, 0
+}
+
+func (*fill) round(int) {}
 
 func fillName(i int) string { return fmt.Sprintf("fill/%d", i) }
 
@@ -28,45 +49,89 @@ func fillValue(i int) []byte {
 	return []byte(strings.Repeat(fmt.Sprintf("%08x", uint32(i)*0x9e3779b1), fillBytes/8))
 }
 
-// load writes entries until there are n.
-func (f *fill) load(ctx context.Context, db *client.Client, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, restTime)
-	defer cancel()
-	for f.entries < n {
-		b := db.Batch()
-		until := min(n, f.entries+fillBatch)
-		for i := f.entries; i < until; i++ {
+// step writes, or deletes, the next entries, until it comes to an end and turns.
+func (f *fill) step(ctx context.Context, w *worker) error {
+	f.mu.Lock()
+	if f.shrinks = f.shrinks && f.high > fillEntries || f.low >= grownEntries; f.shrinks {
+		f.low = min(f.low, max(fillEntries, f.high-fillBatch))
+	} else {
+		f.high = max(f.high, min(grownEntries, f.low+fillBatch))
+	}
+	shrinks, from, until := f.shrinks, f.low, f.high
+	f.mu.Unlock()
+	b := w.db.Batch()
+	for i := from; i < until; i++ {
+		if shrinks {
+			b.Delete(key(fillName(i)))
+		} else {
 			b.Put(key(fillName(i)), fillValue(i))
 		}
-		if err := calmly(ctx, b); err != nil {
-			return err
-		}
-		f.entries = until
 	}
-	return nil
+	var failed error
+	results := b.Do(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, r := range results {
+		if r.Err == nil || errors.Is(r.Err, client.ErrNotFound) {
+			continue
+		}
+		failed = r.Err
+		if errors.Is(r.Err, client.ErrUnknownOutcome) {
+			f.loose[from+i] = true
+		}
+	}
+	switch {
+	case failed != nil:
+	case shrinks:
+		f.high = from
+	default:
+		f.low = until
+	}
+	return failed
 }
 
-// drop deletes entries until there are n.
-func (f *fill) drop(ctx context.Context, db *client.Client, n int) error {
-	var names []string
-	for i := n; i < f.entries; i++ {
-		names = append(names, fillName(i))
+// to writes and deletes entries, in calm, until there are n.
+func (f *fill) to(ctx context.Context, db *client.Client, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, restTime)
+	defer cancel()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := db.Batch()
+	for i := range max(n, grownEntries) {
+		switch open := i >= f.low && i < f.high || f.loose[i]; {
+		case i < n && (open || i >= f.high):
+			b.Put(key(fillName(i)), fillValue(i))
+		case i >= n && (open || i < f.low):
+			b.Delete(key(fillName(i)))
+		}
+		if b.Len() == fillBatch {
+			if err := calmly(ctx, b); err != nil {
+				return err
+			}
+			b.Reset()
+		}
 	}
-	f.entries = min(n, f.entries)
-	return remove(ctx, db, names)
+	f.low, f.high, f.loose = n, n, map[int]bool{}
+	return calmly(ctx, b)
 }
+
+// trim leaves what there was in the beginning.
+func (f *fill) trim(ctx context.Context, db *client.Client) error { return f.to(ctx, db, fillEntries) }
 
 // check compares all entries.
 func (f *fill) check(rest contents) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var errs []error
-	for i := range f.entries {
+	for i := range max(f.high, grownEntries) {
 		e, found := rest.take(fillName(i))
-		if !found || string(e.Value) != string(fillValue(i)) {
+		sure := !f.loose[i] && (i < f.low || i >= f.high)
+		if sure && found != (i < f.low) || found && string(e.Value) != string(fillValue(i)) {
 			errs = append(errs, fmt.Errorf("%s is %.20q (found: %v)", fillName(i), e.Value, found))
 		}
 	}
 	if len(errs) > 0 {
-		return violationf("%d of %d entries that nobody wrote are not as they were: %v", len(errs), f.entries, errors.Join(errs[:min(len(errs), 10)]...))
+		return violationf("%d entries, of %d to %d, are not as they were written: %v", len(errs), f.low, f.high, errors.Join(errs[:min(len(errs), 10)]...))
 	}
 	return nil
 }

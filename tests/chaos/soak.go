@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+
 	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
 
 	"ironkv/kv/client"
 )
@@ -11,30 +14,10 @@ import (
 const (
 	// grownEntries is how far the data set grows from fillEntries.
 	grownEntries = 80_000
-	// warmCycles are those whose usage is the level; coolCycles, at the end, have to
-	// come back to it.
-	warmCycles, coolCycles = 3, 3
+	// A soak has leastCycles at least; the first of them, up to levelCycles and half
+	// of all, are the level, and as many at the end have to come back to it.
+	leastCycles, levelCycles = 6, 10
 )
-
-// within says whether u has come back to the level, with some slack for what
-// depends on when Go collects garbage and Pebble compacts.
-func (u usage) within(level usage) error {
-	const mebibyte = 1 << 20
-	for _, v := range []struct {
-		name       string
-		is, atMost uint64
-	}{
-		{"goroutines", uint64(u.goroutines), uint64(level.goroutines) + 16},
-		{"open files", uint64(u.files), uint64(level.files) + 32},
-		{"memory", u.memory, level.memory + level.memory/2 + 64*mebibyte},
-		{"disk", u.disk, level.disk + level.disk/2 + 64*mebibyte},
-	} {
-		if v.is > v.atMost {
-			return fmt.Errorf("%s: %d, more than %d", v.name, v.is, v.atMost)
-		}
-	}
-	return nil
-}
 
 // A trimmer is a workload that can remove what it has written.
 type trimmer interface {
@@ -45,13 +28,14 @@ type trimmer interface {
 // with what they used in the beginning.
 func (c *cluster) soaked(ctx context.Context) error {
 	var cycles [][]usage
+	c.fill.adrift = true
 	begun := time.Now()
-	for n := 0; len(cycles) < warmCycles+coolCycles || time.Since(begun) < c.duration; n++ {
-		if err := c.fill.load(ctx, c.clients[0], grownEntries); err != nil {
+	for n := 0; len(cycles) < leastCycles || time.Since(begun) < c.duration; n++ {
+		if err := c.fill.to(ctx, c.clients[0], grownEntries); err != nil {
 			return err
 		}
 		for i := range 2 {
-			plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed(kindKill, kindStop))
+			plan := drawPlan(c.rng, len(c.nemesis.hosts), c.length, c.allowed(kindKill, kindKill, kindStop, kindKillAll))
 			if err := c.round(ctx, 2*n+i, func() { c.nemesis.strike(ctx, plan, c.length) }); err != nil {
 				return err
 			}
@@ -68,7 +52,9 @@ func (c *cluster) soaked(ctx context.Context) error {
 			c.say("cycle %d, host %d: %v", n+1, i+1, u)
 		}
 	}
-	return judge(cycles)
+	report, err := compare(cycles)
+	c.say("what hosts used at rest:\n%s", report)
+	return err
 }
 
 // shrink takes away what was added.
@@ -80,34 +66,39 @@ func (c *cluster) shrink(ctx context.Context) error {
 			}
 		}
 	}
-	return c.fill.drop(ctx, c.clients[0], fillEntries)
-}
-
-// judge compares the least of the last cycles with the most of the first.
-func judge(cycles [][]usage) error {
-	first, last := cycles[:warmCycles], cycles[len(cycles)-coolCycles:]
-	for host := range cycles[0] {
-		level, now := first[0][host], last[0][host]
-		for _, u := range first[1:] {
-			level = level.each(u[host], greater)
-		}
-		for _, u := range last[1:] {
-			now = now.each(u[host], lesser)
-		}
-		if err := now.within(level); err != nil {
-			return violationf("host %d does not come back to its level: %v (%v, at first %v)", host+1, err, now, level)
-		}
-	}
 	return nil
 }
 
-func greater(a, b uint64) uint64 { return max(a, b) }
-func lesser(a, b uint64) uint64  { return min(a, b) }
-
-// each picks one of each number.
-func (u usage) each(v usage, pick func(a, b uint64) uint64) usage {
-	return usage{
-		int(pick(uint64(u.goroutines), uint64(v.goroutines))), int(pick(uint64(u.files), uint64(v.files))),
-		pick(u.memory, v.memory), pick(u.disk, v.disk),
+// compare tells what each host used in the first cycles and in the last, and which
+// did not come back to its level: the mean of the last is too far above that of the first.
+func compare(cycles [][]usage) (report string, err error) {
+	span := min(levelCycles, len(cycles)/2)
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"host", "quantity", fmt.Sprintf("mean of the first %d cycles", span), fmt.Sprintf("of the last %d", span), "allowed", "least of all", "most"})
+	for host := range cycles[0] {
+		for i, q := range quantities {
+			mean := func(part [][]usage) float64 {
+				sum := 0.0
+				for _, c := range part {
+					sum += float64(c[host][i])
+				}
+				return sum / float64(len(part)) / q.unit
+			}
+			least, most := cycles[0][host][i], cycles[0][host][i]
+			for _, c := range cycles {
+				least, most = min(least, c[host][i]), max(most, c[host][i])
+			}
+			level, now := mean(cycles[:span]), mean(cycles[len(cycles)-span:])
+			allowed := level*(1+q.share) + q.slack
+			t.AppendRow(table.Row{
+				host + 1, q.name, fmt.Sprintf("%.1f", level), fmt.Sprintf("%.1f", now), fmt.Sprintf("%.1f", allowed),
+				fmt.Sprintf("%.0f", float64(least)/q.unit), fmt.Sprintf("%.0f", float64(most)/q.unit),
+			})
+			if now > allowed && err == nil {
+				err = violationf("host %d does not come back to its level: %s: %.1f, more than %.1f", host+1, q.name, now, allowed)
+			}
+		}
 	}
+	return t.Render(), err
 }

@@ -12,14 +12,29 @@ import (
 	"strings"
 )
 
-// usage is what a host uses while its cluster is at rest.
-type usage struct {
-	goroutines, files int
-	memory, disk      uint64 // bytes
+// quantities are what a host's usage is made of: its name, the unit in which it is
+// shown, and by which share, and by how many units besides, the mean of a soak's last
+// cycles may lie above that of its first.
+var quantities = [...]struct {
+	name               string
+	unit, share, slack float64
+}{
+	{"goroutines", 1, 0, 4},
+	{"open files", 1, 0, 8},
+	{"MiB of memory", 1 << 20, 0.25, 32},
+	{"MiB of disk", 1 << 20, 0.25, 32},
 }
 
+// usage is what a host uses while its cluster is at rest, of each quantity; bytes where
+// that is shown in MiB.
+type usage [len(quantities)]uint64
+
 func (u usage) String() string {
-	return fmt.Sprintf("%d goroutines, %d files, %d MiB memory, %d MiB disk", u.goroutines, u.files, u.memory>>20, u.disk>>20)
+	var s []string
+	for i, q := range quantities {
+		s = append(s, fmt.Sprintf("%.0f %s", float64(u[i])/q.unit, q.name))
+	}
+	return strings.Join(s, ", ")
 }
 
 // profiles gives every host an address for its profiles.
@@ -41,17 +56,19 @@ func (c *cluster) use() ([]usage, error) {
 		if err != nil {
 			return nil, err
 		}
-		u := usage{files: len(files)}
-		if u.memory, err = memory(pid); err != nil {
+		routines, err := goroutines(c.pprof[i]) // first, for it collects garbage
+		if err != nil {
 			return nil, err
 		}
-		if u.goroutines, err = goroutines(c.pprof[i]); err != nil {
+		resident, err := memory(pid)
+		if err != nil {
 			return nil, err
 		}
-		if u.disk, err = diskUsed(h.data); err != nil {
+		disk, err := diskUsed(h.data)
+		if err != nil {
 			return nil, err
 		}
-		list = append(list, u)
+		list = append(list, usage{uint64(routines), uint64(len(files)), resident, disk})
 	}
 	return list, nil
 }
