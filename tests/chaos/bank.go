@@ -51,7 +51,7 @@ func (bank) open(ctx context.Context, db *client.Client) error {
 		err := put(ctx, db, i, &account{Balance: opening}, 0)
 		for err != nil && !errors.Is(err, client.ErrConditionFailed) { // as it does where one was executed
 			if !wait(ctx, 100*time.Millisecond) {
-				return stuckf("with every host up and no fault at all, a write fails: %v", err)
+				return late(ctx, "with every host up and no fault at all, a write fails: %v", err)
 			}
 			err = put(ctx, db, i, &account{Balance: opening}, 0)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -19,6 +20,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"ironkv/kv/client"
+	"ironkv/tests/exit"
 	"ironkv/udp"
 )
 
@@ -81,7 +83,7 @@ func TestChecks(t *testing.T) {
 	good := func() (contents, []workload) {
 		rest := contents{}
 		add := func(name, value string) { rest[name] = client.Entry{Value: []byte(value), Version: 7} }
-		add("counter/0", "5")
+		add("counter/0", `{"Sum":5,"Last":[3,2,0]}`) // the second of worker 1 is one of unknown outcome
 		for i := range accounts {
 			add(accountName(i), `{"Balance":1000}`)
 		}
@@ -92,17 +94,21 @@ func TestChecks(t *testing.T) {
 		add(fillName(1), string(fillValue(1))) // by a write of unknown outcome
 		add("register/0/0", "v")
 		c := &counters{}
-		c.certain[0], c.perhaps[0] = 4, 2
+		c.sum[0], c.by[0][0].last, c.by[0][1] = 4, 3, increments{3, 1, []increment{{2, 6}, {3, 6}}}
 		s := newSets()
 		s.added, s.acked = map[string]string{"set/0": "x", "set/1": "y", "set/2": "z"}, []string{"set/0"}
 		r := newRegisters(newScore())
 		r.rest["register/0/0"] = client.Entry{Value: []byte("v"), Version: 7}
 		return rest, []workload{c, bank{}, s, r}
 	}
+	count := func(c contents, value string) { c["counter/0"] = client.Entry{Value: []byte(value), Version: 7} }
 	for name, spoil := range map[string]func(contents){
 		"":                             func(contents) {},
-		"acknowledged":                 func(c contents) { c["counter/0"] = client.Entry{Value: []byte("3")} },
-		"is unknown":                   func(c contents) { c["counter/0"] = client.Entry{Value: []byte("7")} },
+		"was his 2.;":                  func(c contents) { count(c, `{"Sum":4,"Last":[2,2,0]}`) }, // one that was acknowledged is lost
+		"was his 4.;":                  func(c contents) { count(c, `{"Sum":5,"Last":[4,1,0]}`) },
+		"counter/0 is 4; 5":            func(c contents) { count(c, `{"Sum":4,"Last":[3,2,0]}`) },
+		"counter/0 is 5; 4":            func(c contents) { count(c, `{"Sum":5,"Last":[3,1,0]}`) },
+		"counter/0 is \"5\"":           func(c contents) { count(c, `5`) },
 		"together":                     func(c contents) { c[accountName(3)] = client.Entry{Value: []byte(`{"Balance":1001}`)} },
 		"bank/4 is gone":               func(c contents) { delete(c, accountName(4)) },
 		"set/0 was added":              func(c contents) { delete(c, "set/0") },
@@ -126,6 +132,43 @@ func TestChecks(t *testing.T) {
 		case name != "" && (err == nil || !strings.Contains(err.Error(), name)):
 			t.Errorf("%v, want an error that says %q", err, name)
 		}
+	}
+}
+
+// An increment whose outcome is unknown is settled by what its worker reads next: it was
+// executed, or never will be, or still may be.
+func TestUnknownIncrementsAreSettled(t *testing.T) {
+	entry := func(version uint64, value string) client.Entry {
+		return client.Entry{Value: []byte(value), Version: version}
+	}
+	c := &counters{}
+	increment := func(e client.Entry, outcome error) {
+		t.Helper()
+		_, try, err := c.next(0, 0, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.tried(0, 0, try, outcome)
+	}
+	expect := func(sum, open int) {
+		t.Helper()
+		if c.sum[0] != sum || len(c.by[0][0].open) != open {
+			t.Errorf("%d increments were executed, %v are open; want %d and %d", c.sum[0], c.by[0][0].open, sum, open)
+		}
+	}
+	increment(client.Entry{}, client.ErrUnknownOutcome)
+	expect(0, 1)
+	increment(client.Entry{}, client.ErrUnknownOutcome) // the first may still be executed
+	expect(0, 2)
+	increment(entry(5, `{"Sum":1,"Last":[2,0,0]}`), client.ErrUnknownOutcome) // the second was: the first never will be
+	expect(1, 1)
+	increment(entry(5, `{"Sum":1,"Last":[2,0,0]}`), nil) // and the third never will be
+	expect(2, 0)
+	increment(entry(6, `{"Sum":2,"Last":[4,0,0]}`), client.ErrUnknownOutcome)
+	increment(entry(8, `{"Sum":3,"Last":[4,1,0]}`), client.ErrConditionFailed) // another worker was first
+	expect(2, 0)
+	if _, _, err := c.next(0, 0, entry(9, `{"Sum":4,"Last":[5,1,0]}`)); err == nil {
+		t.Error("what can no longer be executed is taken for executed")
 	}
 }
 
@@ -249,7 +292,7 @@ func TestOneRound(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
 	o := options{seed: 1, hosts: 3, rounds: 1, length: 2 * time.Second, out: &out}
-	if err := chaos(t.Context(), o, ""); err != nil || !strings.Contains(out.String(), "1 rounds") {
+	if err := chaos(t.Context(), o); err != nil || !strings.Contains(out.String(), "1 rounds") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
@@ -257,11 +300,8 @@ func TestOneRound(t *testing.T) {
 // A host that ends by itself is found out, and what is needed to see why is kept.
 func TestAViolationLeavesItsTraces(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "kvd"), []byte("#!/bin/sh\necho no reason >&2\nexit 3\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	err := chaos(t.Context(), options{seed: 77, hosts: 3, rounds: 1, length: time.Second, out: io.Discard}, bin)
+	bin := script(t, "echo no reason >&2; exit 3")
+	err := chaos(t.Context(), options{seed: 77, hosts: 3, rounds: 1, length: time.Second, bin: bin, out: io.Discard})
 	var v *violation
 	if !errors.As(err, &v) || !strings.Contains(err.Error(), "no reason") || !strings.Contains(err.Error(), "-seed 77") {
 		t.Fatalf("%v, want a violation with what the host said and the command", err)
@@ -271,6 +311,84 @@ func TestAViolationLeavesItsTraces(t *testing.T) {
 		t.Error("the logs are gone")
 	}
 }
+
+// script is a directory with a kvd that does something else.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "kvd"), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// interrupter is an output that ends the run when something is told.
+type interrupter struct {
+	at  string
+	end context.CancelFunc
+}
+
+func (i interrupter) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), i.at) {
+		i.end()
+	}
+	return len(b), nil
+}
+
+// Who interrupts a run is told that nothing was wrong, and nothing is left; but a
+// violation that was found before stays one.
+func TestInterrupted(t *testing.T) {
+	for _, c := range []struct {
+		name, kvd, at string
+		found         bool
+	}{
+		{"no violation", "exec sleep 1000", "cluster 0:", false},
+		{"a violation", "exit 3", "0 clusters", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := chaos(ctx, options{seed: 1, hosts: 3, rounds: 1, length: time.Second, bin: script(t, c.kvd), out: interrupter{c.at, cancel}})
+			left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*"))
+			if code := codeOf(err); ctx.Err() == nil || (code == exit.Crash) != c.found || (len(left) > 0) != c.found {
+				t.Errorf("%v, exit code %d, left %v", err, code, left)
+			}
+		})
+	}
+}
+
+// What nobody had answered when a round ended is a wait, too, and one of many answers is
+// as many waits.
+func TestWaits(t *testing.T) {
+	s := newScore()
+	stop := make(chan struct{})
+	w := &worker{rng: rand.New(rand.NewPCG(1, 1)), score: s}
+	silent := step(func(context.Context, *worker) error {
+		w.since = w.since.Add(-time.Hour)
+		close(stop)
+		return client.ErrUnavailable
+	})
+	if err := w.work(t.Context(), stop, silent); err != nil || s.kind(quiet).longest < time.Hour {
+		t.Errorf("%v, longest %v, want an hour", err, s.kind(quiet).longest)
+	}
+	w.since, w.from, w.until = time.Now().Add(-3*time.Hour), time.Time{}, time.Time{}
+	w.heard()
+	w.since = w.since.Add(-2 * time.Hour)
+	w.heard()
+	if d := w.until.Sub(w.from); d < 3*time.Hour || d > 4*time.Hour {
+		t.Errorf("waits of three hours and of two are one of %v", d)
+	}
+}
+
+// step is a workload that has no other part.
+type step func(ctx context.Context, w *worker) error
+
+func (step) name() string                                { return "step" }
+func (step) workers() (int, time.Duration)               { return 1, time.Nanosecond }
+func (step) round(int)                                   {}
+func (s step) step(ctx context.Context, w *worker) error { return s(ctx, w) }
+func (step) check(contents) error                        { return nil }
 
 // eventually waits for what comes from another goroutine.
 func eventually(t *testing.T, ok func() bool) {

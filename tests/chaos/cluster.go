@@ -12,12 +12,13 @@ import (
 	"syscall"
 	"time"
 
+	"ironkv/ghost"
 	"ironkv/kv/client"
 )
 
 const (
-	// clientCount is how many clients the workers share.
-	clientCount = 3
+	// The workers share from fewestClients to mostClients.
+	fewestClients, mostClients = 3, 16
 	// restTime is how long anything may take once everything is healed: what has
 	// not come by then never comes, also on a machine that does much else.
 	restTime = 5 * time.Minute
@@ -76,7 +77,10 @@ func (c *cluster) live(ctx context.Context) (err error) {
 	defer func() {
 		err = errors.Join(err, c.stop(err != nil))
 		if err == nil && c.journal {
-			err = verify(filepath.Join(c.dir, journals), c.score)
+			var report ghost.Report
+			report, err = verify(filepath.Join(c.dir, journals))
+			c.score.journals += uint64(report.Lives)
+			c.score.journalSteps += report.Steps
 		}
 	}()
 	if err := c.start(ctx, hosts); err != nil {
@@ -99,6 +103,11 @@ func (c *cluster) struck(ctx context.Context) error {
 		printPlan(c.out, plan)
 		if err := c.round(ctx, round, func() { c.nemesis.strike(ctx, plan, c.length) }); err != nil {
 			return err
+		}
+		if c.journal && round < c.rounds-1 { // all is verified after the last one, when the cluster has ended
+			if err := c.verifyNow(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -143,12 +152,12 @@ func (c *cluster) start(ctx context.Context, hosts int) error {
 	for i := range hosts {
 		addresses = append(addresses, r.address(i+1).String())
 	}
-	for range clientCount {
+	for range fewestClients + c.rng.IntN(mostClients-fewestClients+1) {
 		dialing, cancel := context.WithTimeout(ctx, restTime)
 		db, err := client.Dial(dialing, addresses, client.WithTimeout(callTime))
 		cancel()
 		if err != nil {
-			return stuckf("no host answers: %v", err)
+			return late(ctx, "no host answers: %v", err)
 		}
 		c.clients = append(c.clients, db)
 	}
@@ -204,14 +213,16 @@ func (c *cluster) smallDisk(id int) error {
 func (c *cluster) round(ctx context.Context, round int, strike func()) error {
 	stop := make(chan struct{})
 	var group sync.WaitGroup
+	workers := 0
 	for l, load := range c.loads {
 		load.round(round)
 		n, _ := load.workers()
 		for i := range n {
 			w := &worker{
-				db: c.clients[i%len(c.clients)], id: i, score: c.score,
+				db: c.clients[workers%len(c.clients)], id: i, score: c.score,
 				rng: rand.New(rand.NewPCG(c.rng.Uint64(), uint64(l))),
 			}
+			workers++
 			group.Go(func() {
 				if err := w.work(ctx, stop, load); err != nil {
 					c.fail(err)
@@ -257,7 +268,7 @@ func (c *cluster) look(ctx context.Context) error {
 	case errors.As(err, &v):
 		return err
 	case err != nil:
-		return stuckf("with every host up, the network healed and all moves ended, a scan fails: %v", err)
+		return late(reading, "with every host up, the network healed and all moves ended, a scan fails: %v", err)
 	}
 	for _, load := range c.loads {
 		if err := load.check(rest); err != nil {
@@ -311,6 +322,6 @@ func newCluster(o options, s *score, number int) (*cluster, error) {
 	}
 	return &cluster{
 		options: o, number: number, dir: dir, score: s, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
-		journal: (o.seed+uint64(number))%2 == 0 && !o.soak,
+		journal: !o.soak && (o.kills > 0 || (o.seed+uint64(number))%2 == 0),
 	}, nil
 }

@@ -20,18 +20,19 @@
 //
 // After each round everything is healed, every move has to end, and the audit has
 // to pass. Then, from one scan of all keys: registers (histories per key, by
-// porcupine), counters (increments under a condition), a bank (its total), sets
-// (every acknowledged element, nothing invented), and entries that nobody
-// writes. During the round scans have to be complete. Some clusters write
-// journals, which are verified at their end.
+// porcupine), counters (increments under a condition: their sum is exact), a bank (its
+// total), sets (every acknowledged element, nothing invented), and entries that nobody
+// writes. During the round scans have to be complete. Every other cluster writes
+// journals: those of all lives so far are verified after each round, for which the hosts
+// are stopped in order and started again.
 //
 // # Other runs
 //
 // With -kills N hosts are killed N times, each as soon as the one before serves
-// again and while ranges move. With -soak one cluster lives for the whole
-// duration; its data grow and shrink under all these faults, and its hosts'
-// goroutines, memory, open files and disks have to return to the level of the
-// first cycles.
+// again and while ranges move; journals are verified at the end. With -soak one cluster
+// lives for the whole duration, without journals, which would fill the disk; its data grow
+// and shrink, also while all these faults strike, and its hosts' goroutines, memory, open
+// files and disks have to return to the level of the first cycles: it prints both.
 //
 // # Time
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -92,27 +93,19 @@ func (f *fill) step(ctx context.Context, w *worker) error {
 
 // to writes and deletes entries, in calm, until there are n.
 func (f *fill) to(ctx context.Context, db *client.Client, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, restTime)
-	defer cancel()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b := db.Batch()
+	var writes []write
 	for i := range max(n, grownEntries) {
 		switch open := i >= f.low && i < f.high || f.loose[i]; {
 		case i < n && (open || i >= f.high):
-			b.Put(key(fillName(i)), fillValue(i))
+			writes = append(writes, write{fillName(i), fillValue(i)})
 		case i >= n && (open || i < f.low):
-			b.Delete(key(fillName(i)))
-		}
-		if b.Len() == fillBatch {
-			if err := calmly(ctx, b); err != nil {
-				return err
-			}
-			b.Reset()
+			writes = append(writes, write{fillName(i), nil})
 		}
 	}
 	f.low, f.high, f.loose = n, n, map[int]bool{}
-	return calmly(ctx, b)
+	return calmly(ctx, db, writes)
 }
 
 // trim leaves what there was in the beginning.
@@ -138,38 +131,49 @@ func (f *fill) check(rest contents) error {
 
 // remove deletes the keys of these names, in calm.
 func remove(ctx context.Context, db *client.Client, names []string) error {
+	var writes []write
+	for _, name := range names {
+		writes = append(writes, write{name, nil})
+	}
+	return calmly(ctx, db, writes)
+}
+
+// A write is what is to be under a name; nil deletes it.
+type write struct {
+	name  string
+	value []byte
+}
+
+// calmly makes writes that may be made again, while there is no fault. They are, where
+// a host has not seen yet that its disk has room again, or was so slow that the session
+// of the client ended.
+func calmly(ctx context.Context, db *client.Client, writes []write) error {
 	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
-	b := db.Batch()
-	for i, name := range names {
-		b.Delete(key(name))
-		if b.Len() < fillBatch && i < len(names)-1 {
-			continue
+	for part := range slices.Chunk(writes, fillBatch) {
+		for err := try(ctx, db, part); err != nil; err = try(ctx, db, part) {
+			if !wait(ctx, 100*time.Millisecond) {
+				return late(ctx, "with every host up and no fault at all, a write fails: %v", err)
+			}
 		}
-		if err := calmly(ctx, b); err != nil {
-			return err
-		}
-		b.Reset()
 	}
 	return nil
 }
 
-// calmly executes a batch that may be executed again, while there is no fault. It
-// is, where a host has not seen yet that its disk has room again, or was so slow
-// that the session of the client ended.
-func calmly(ctx context.Context, b *client.Batch) error {
-	for {
-		var err error
-		for _, r := range b.Do(ctx) {
-			if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
-				err = r.Err
-			}
-		}
-		if err == nil {
-			return nil
-		}
-		if !wait(ctx, 100*time.Millisecond) {
-			return stuckf("with every host up and no fault at all, a write fails: %v", err)
+// try makes writes once; it returns an error of one that failed.
+func try(ctx context.Context, db *client.Client, writes []write) (err error) {
+	b := db.Batch()
+	for _, w := range writes {
+		if w.value == nil {
+			b.Delete(key(w.name))
+		} else {
+			b.Put(key(w.name), w.value)
 		}
 	}
+	for _, r := range b.Do(ctx) {
+		if r.Err != nil && !errors.Is(r.Err, client.ErrNotFound) {
+			err = r.Err
+		}
+	}
+	return err
 }

@@ -68,7 +68,7 @@ func (c *cluster) underWay(ctx context.Context) ([]client.Move, error) {
 			return moves, nil
 		}
 		if !wait(ctx, 10*time.Millisecond) {
-			return nil, stuckf("with every host up, no move gets under way within %v: %v", restTime, err)
+			return nil, late(ctx, "with every host up, no move gets under way within %v: %v", restTime, err)
 		}
 	}
 }

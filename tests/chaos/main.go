@@ -27,6 +27,7 @@ type options struct {
 	soak     bool // instead: one cluster for the whole duration, whose data grow and shrink
 	// requireDisks makes it an error that a disk that can be filled cannot be had.
 	requireDisks bool
+	bin          string // where kvd is; "": it is built
 	kvd          string
 	slowDisks    bool   // kvd can be told to have a slow disk
 	dir          string // of everything that the run leaves
@@ -48,13 +49,16 @@ func (o options) again() string {
 	if o.requireDisks {
 		s += " -require-disks"
 	}
+	if o.bin != "" {
+		s += " -bin " + o.bin
+	}
 	return s
 }
 
 func main() {
 	keepMountsPrivate()
 	o := options{out: os.Stdout}
-	bin := flag.String("bin", "", "where kvd is, whose disks are never slow then (default: built for the run)")
+	flag.StringVar(&o.bin, "bin", "", "where kvd is, whose disks are never slow then (default: built for the run)")
 	flag.Uint64Var(&o.seed, "seed", 1, "draws every cluster, round and fault")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "start no cluster after this time")
 	flag.IntVar(&o.hosts, "hosts", 0, "hosts of each cluster (default: 3 to 5, from the seed)")
@@ -69,7 +73,7 @@ func main() {
 		os.Exit(exit.Usage)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := chaos(ctx, o, *bin)
+	err := chaos(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -78,16 +82,16 @@ func main() {
 }
 
 // chaos runs clusters, one after the other, until the time is over or one fails.
-func chaos(ctx context.Context, o options, bin string) error {
+func chaos(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "ironkv-chaos-")
 	if err != nil {
 		return err
 	}
 	o.dir = dir
-	if o.kvd, err = findKVD(ctx, bin, dir); err != nil {
+	if o.kvd, err = findKVD(ctx, o.bin, dir); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
-	o.slowDisks = bin == ""
+	o.slowDisks = o.bin == ""
 	s := newScore()
 	begun := time.Now()
 	for number := 0; err == nil && ctx.Err() == nil && (number == 0 || o.many() && time.Since(begun) < o.duration); number++ {
@@ -97,7 +101,7 @@ func chaos(ctx context.Context, o options, bin string) error {
 	if err == nil && s.undecided*undecidedShare > s.histories+s.undecided {
 		err = fmt.Errorf("chaos: of %d registers nobody knows whether their history is linearizable", s.undecided)
 	}
-	if ctx.Err() != nil { // what fails for that is no violation
+	if found := (*violation)(nil); ctx.Err() != nil && !errors.As(err, &found) {
 		return errors.Join(errors.New("chaos: interrupted: no violation until then"), os.RemoveAll(dir))
 	}
 	if err == nil {

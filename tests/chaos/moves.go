@@ -121,7 +121,7 @@ func settle(ctx context.Context, db *client.Client) error {
 			return nil
 		}
 		if !wait(ctx, 50*time.Millisecond) {
-			return stuckf("%v after everything was healed these moves have not ended: %+v (%v)", restTime, open, errors.Join(errs...))
+			return late(ctx, "%v after everything was healed these moves have not ended: %+v (%v)", restTime, open, errors.Join(errs...))
 		}
 	}
 }
@@ -139,7 +139,7 @@ func audit(ctx context.Context, db *client.Client) error {
 			return violationf("audit: %v", err)
 		}
 		if !wait(ctx, 50*time.Millisecond) {
-			return stuckf("with every host up and all moves ended, the audit comes to no end: %v", err)
+			return late(ctx, "with every host up and all moves ended, the audit comes to no end: %v", err)
 		}
 	}
 }

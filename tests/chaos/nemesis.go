@@ -140,6 +140,9 @@ func drawTrouble(rng *rand.Rand, hosts int, kind string) fault {
 	return f
 }
 
+// packetHeaders are what a packet has beside the datagram, of IPv4 and of UDP, in bytes.
+const packetHeaders = 20 + 8
+
 // networkKinds are all that of can draw.
 var networkKinds = []string{
 	"loss", "duplication", "reordering", "stragglers", "damage", "delay", "bandwidth", "mtu 576", "mtu 1280", "partition", "one way", "cut off",
@@ -167,9 +170,9 @@ func (f fault) of(rng *rand.Rand, hosts int, kind string) fault {
 	case "bandwidth":
 		f.weather.bps = 50_000 << rng.IntN(6)
 	case "mtu 576":
-		f.weather.MTU = 576
+		f.weather.MTU = 576 - packetHeaders
 	case "mtu 1280":
-		f.weather.MTU = 1280
+		f.weather.MTU = 1280 - packetHeaders
 	case "partition": // into two sides; clients reach both
 		f.weather.cut = true
 		side := 1 + rng.IntN(1<<hosts-2)

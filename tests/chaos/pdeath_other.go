@@ -4,4 +4,4 @@ package main
 
 import "syscall"
 
-func dieWithUs() *syscall.SysProcAttr { return nil }
+func dieWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -233,6 +233,7 @@ func (g *guests) step(ctx context.Context, w *worker) (err error) {
 		if err := g.registers.step(ctx, &guest); err != nil {
 			return err
 		}
+		w.heard()
 	}
 	return nil
 }

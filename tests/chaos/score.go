@@ -82,12 +82,17 @@ func (s *score) unavailable(workload string) {
 	s.of(workload).unavailable++
 }
 
-// answered counts an operation, and that it took from begun to end, with all that
-// failed before it.
-func (s *score) answered(workload string, begun, end time.Time) {
+func (s *score) answered(workload string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.of(workload).answered++
+}
+
+// waited notes that somebody asked from begun to end, again and again if need be, before
+// he heard anything, or the round was over.
+func (s *score) waited(begun, end time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	k := s.kind(s.blame(begun, end))
 	k.longest = max(k.longest, end.Sub(begun))
 }

@@ -106,6 +106,7 @@ func (s *scans) step(ctx context.Context, w *worker) error {
 		if err != nil {
 			return err
 		}
+		w.heard()
 		k := string(e.Key)
 		if k <= last {
 			return violationf("a scan yields %q after %q", k, last)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -24,6 +25,14 @@ func violationf(format string, args ...any) error {
 // stuckf is one of liveness: something did not happen though nothing is in its way.
 func stuckf(format string, args ...any) error {
 	return &violation{fmt.Sprintf(format, args...), exit.Liveness}
+}
+
+// late is stuckf of what did not come while ctx lasted; where ctx was cancelled, nothing is known.
+func late(ctx context.Context, format string, args ...any) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return stuckf(format, args...)
 }
 
 // crashedf is a host that ended by itself.

@@ -25,7 +25,7 @@ type workload interface {
 	workers() (n int, think time.Duration)
 	// round is called before each round's workers start.
 	round(n int)
-	// step does one operation. It returns nil when there was an answer, an error
+	// step does one operation; one that takes several answers calls heard at each. It returns nil when there was an answer, an error
 	// of the client when there was none, and a violation.
 	step(ctx context.Context, w *worker) error
 	// check compares what is in the store, while nobody writes, with what clients
@@ -82,22 +82,39 @@ type worker struct {
 	rng   *rand.Rand
 	id    int
 	score *score
+
+	since time.Time // it heard an answer, or else began to ask; zero where it asks for nothing
+	// The longest that it waited for an answer in the steps since the last that
+	// succeeded.
+	from, until time.Time
+}
+
+// heard notes an answer, or that there is none to come.
+func (w *worker) heard() {
+	now := time.Now()
+	if now.Sub(w.since) > w.until.Sub(w.from) {
+		w.from, w.until = w.since, now
+	}
+	w.since = now
 }
 
 // work steps until stop is closed. It returns the first violation.
 func (w *worker) work(ctx context.Context, stop <-chan struct{}, l workload) error {
 	_, think := l.workers()
-	var begun time.Time // of the first try since the last answer
 	for {
 		select {
 		case <-stop:
+			if !w.since.IsZero() {
+				w.heard()
+				w.score.waited(w.from, w.until)
+			}
 			return nil
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Duration(w.rng.Int64N(int64(think)))):
 		}
-		if begun.IsZero() {
-			begun = time.Now()
+		if w.since.IsZero() {
+			w.since = time.Now()
 		}
 		err := l.step(ctx, w)
 		if ctx.Err() != nil {
@@ -106,8 +123,10 @@ func (w *worker) work(ctx context.Context, stop <-chan struct{}, l workload) err
 		var v *violation
 		switch {
 		case err == nil:
-			w.score.answered(l.name(), begun, time.Now())
-			begun = time.Time{}
+			w.heard()
+			w.score.answered(l.name())
+			w.score.waited(w.from, w.until)
+			w.since, w.from, w.until = time.Time{}, time.Time{}, time.Time{}
 		case errors.As(err, &v):
 			return err
 		case errors.Is(err, client.ErrUnknownOutcome):
