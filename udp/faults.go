@@ -85,38 +85,45 @@ func (f *Faults) Partition(src, dst netip.AddrPort, cut bool) {
 	}
 }
 
+// A Fate is what a network does to a datagram: it drops it, delivers it twice, delivers
+// damaged what it delivers, or late.
+type Fate struct{ Dropped, Doubled, Damaged, Late bool }
+
 // Push gives a datagram to the network, which keeps a copy.
-func (f *Faults) Push(now time.Duration, src, dst netip.AddrPort, datagram []byte) {
+func (f *Faults) Push(now time.Duration, src, dst netip.AddrPort, datagram []byte) (fate Fate) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := &f.rates
 	src, dst = unmap(src), unmap(dst)
 	var all netip.AddrPort
 	if f.cut[link{src, dst}] || f.cut[link{all, dst}] || f.cut[link{src, all}] || f.cut[link{all, all}] {
-		return
+		return Fate{Dropped: true}
 	}
 	if r.MTU > 0 && len(datagram) > r.MTU || f.chance(r.Drop) {
-		return
+		return Fate{Dropped: true}
 	}
 	copies := 1
 	if f.chance(r.Duplicate) {
-		copies = 2
+		copies, fate.Doubled = 2, true
 	}
 	for range copies {
 		data := append([]byte(nil), datagram...)
 		if f.chance(r.Truncate) && len(data) > 0 {
-			data = data[:f.rng.IntN(len(data))]
+			data, fate.Damaged = data[:f.rng.IntN(len(data))], true
 		}
 		if f.chance(r.Flip) && len(data) > 0 {
 			data[f.rng.IntN(len(data))] ^= 1 << f.rng.IntN(8)
+			fate.Damaged = true
 		}
 		due := now + r.Delay + f.upTo(r.Jitter)
 		if f.chance(r.Reorder) {
 			due += f.upTo(r.ReorderBy)
 		}
+		fate.Late = fate.Late || due > now
 		f.count++
 		heap.Push(&f.flights, faultFlight{due, f.count, src, dst, data})
 	}
+	return fate
 }
 
 func (f *Faults) chance(p float64) bool { return p > 0 && f.rng.Float64() < p }

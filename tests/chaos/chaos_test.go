@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -238,7 +239,7 @@ func TestRelay(t *testing.T) {
 	// What is cut or too large is lost: what arrives first is what was sent after.
 	link := r.links[wire{1, 2}]
 	for _, w := range []weather{{cut: true}, {FaultRates: udp.FaultRates{Drop: 1}}, {FaultRates: udp.FaultRates{MTU: 99}}} {
-		link.change(1, &w)
+		link.change(1, &fault{weather: w})
 		count := func() int { link.mu.Lock(); defer link.mu.Unlock(); return link.seen }
 		want := count() + 20
 		for range 20 {
@@ -250,6 +251,59 @@ func TestRelay(t *testing.T) {
 		eventually(t, func() bool { return count() == want })
 		link.change(1, nil)
 		passes(one, two, r.address(2), 7)
+	}
+}
+
+// Whatever a fault of the network is, datagrams suffer from it, and it is told of how many.
+func TestEachFaultOfTheNetworkTouchesDatagrams(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	somebody := netip.MustParseAddrPort("127.0.0.1:9")
+	for _, kind := range networkKinds {
+		l := newLink(1, time.Now(), func(_, _ netip.AddrPort, _ []byte) {})
+		f := fault{}.of(rng, 3, kind)
+		if len(f.wires) == 0 {
+			t.Errorf("%s is nowhere", kind)
+		}
+		l.change(0, &f)
+		for range 1000 {
+			l.push(somebody, somebody, make([]byte, 1400))
+		}
+		l.change(0, nil)
+		n := l.touched[kind]
+		l.push(somebody, somebody, nil)
+		if n == 0 || l.touched[kind] != n {
+			t.Errorf("%v touched %d of 1,000 datagrams, and %d later", f, n, l.touched[kind]-n)
+		}
+		l.heal()
+	}
+}
+
+// A link of so many bytes a second sends one datagram after the other, and drops what
+// comes when its queue is full.
+func TestBandwidth(t *testing.T) {
+	const bytes, queued = 1000, 1 + maxQueue/1000
+	somebody := netip.MustParseAddrPort("127.0.0.1:9")
+	l := newLink(1, time.Now(), nil)
+	l.change(0, &fault{weather: weather{bps: 1}}) // so slow that the time of the test is no matter
+	for range 2 * queued {
+		l.push(somebody, somebody, make([]byte, bytes))
+	}
+	passed, last := 0, time.Duration(0)
+	for {
+		due, more := l.faults.Deadline()
+		if !more {
+			break
+		}
+		if gap := due - last; gap < bytes*time.Second || passed > 0 && gap > bytes*time.Second {
+			t.Errorf("datagram %d leaves %v after the one before", passed, gap)
+		}
+		if _, _, _, ok := l.faults.Pop(due); !ok {
+			t.Fatal("what is due does not come")
+		}
+		passed, last = passed+1, due
+	}
+	if passed != queued {
+		t.Errorf("%d datagrams wait, want %d", passed, queued)
 	}
 }
 
@@ -274,8 +328,8 @@ func TestUsageIsJudged(t *testing.T) {
 		t.Errorf("%v\n%s", err, report)
 	}
 	for name, u := range map[string]usage{
-		"goroutines": {25, 30, 100 << 20, 70 << 20}, "open files": {20, 39, 100 << 20, 70 << 20},
-		"memory": {20, 30, 158 << 20, 70 << 20}, "disk": {20, 30, 100 << 20, 121 << 20},
+		"goroutines": {24, 30, 100 << 20, 70 << 20}, "open files": {20, 34, 100 << 20, 70 << 20},
+		"memory": {20, 30, 184 << 20, 70 << 20}, "disk": {20, 30, 100 << 20, 117 << 20},
 	} {
 		if _, err := compare(cycles(u)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want one about %s", err, name)
@@ -292,8 +346,15 @@ func TestOneRound(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
 	o := options{seed: 1, hosts: 3, rounds: 1, length: 2 * time.Second, out: &out}
-	if err := chaos(t.Context(), o); err != nil || !strings.Contains(out.String(), "1 rounds") {
+	err := chaos(t.Context(), o)
+	if err != nil || !strings.Contains(out.String(), "1 rounds") {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+	report := out.String()[max(0, strings.LastIndex(out.String(), "DATAGRAMS TOUCHED")):]
+	for _, kind := range []string{kindKill, kindStop, kindKillAll} {
+		if strings.Contains(out.String(), " "+kind) && !regexp.MustCompile(`│ `+kind+` +│ +[1-9]`).MatchString(report) {
+			t.Errorf("%s was planned, and is not counted:\n%s", kind, report)
+		}
 	}
 }
 

@@ -302,6 +302,11 @@ func (c *cluster) stop(failed bool) error {
 	}
 	if c.nemesis.relay != nil {
 		errs = append(errs, c.nemesis.relay.close())
+		for _, l := range c.nemesis.relay.links { // nobody uses them any more
+			for kind, n := range l.touched {
+				c.score.touched(kind, n)
+			}
+		}
 	}
 	if c.nemesis.disk != nil {
 		errs = append(errs, c.nemesis.disk.close(failed))

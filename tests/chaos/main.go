@@ -28,6 +28,7 @@ type options struct {
 	// requireDisks makes it an error that a disk that can be filled cannot be had.
 	requireDisks bool
 	bin          string // where kvd is; "": it is built
+	overlay      string // of go build, which puts faults into that kvd; "" for none
 	kvd          string
 	slowDisks    bool   // kvd can be told to have a slow disk
 	dir          string // of everything that the run leaves
@@ -49,6 +50,9 @@ func (o options) again() string {
 	if o.requireDisks {
 		s += " -require-disks"
 	}
+	if o.overlay != "" {
+		s += " -overlay " + o.overlay
+	}
 	if o.bin != "" {
 		s += " -bin " + o.bin
 	}
@@ -59,6 +63,7 @@ func main() {
 	keepMountsPrivate()
 	o := options{out: os.Stdout}
 	flag.StringVar(&o.bin, "bin", "", "where kvd is, whose disks are never slow then (default: built for the run)")
+	flag.StringVar(&o.overlay, "overlay", "", "build kvd with this overlay of go build: a fault that is to be found")
 	flag.Uint64Var(&o.seed, "seed", 1, "draws every cluster, round and fault")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "start no cluster after this time")
 	flag.IntVar(&o.hosts, "hosts", 0, "hosts of each cluster (default: 3 to 5, from the seed)")
@@ -88,7 +93,7 @@ func chaos(ctx context.Context, o options) error {
 		return err
 	}
 	o.dir = dir
-	if o.kvd, err = findKVD(ctx, o.bin, dir); err != nil {
+	if o.kvd, err = findKVD(ctx, o, dir); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	o.slowDisks = o.bin == ""
@@ -124,18 +129,18 @@ func one(ctx context.Context, o options, s *score, number int) error {
 	return os.RemoveAll(c.dir)
 }
 
-// findKVD returns the binary: the one in bin, or one that it builds into dir,
+// findKVD returns the binary: the one in o.bin, or one that it builds into dir,
 // which can be told to have a slow disk.
-func findKVD(ctx context.Context, bin, dir string) (string, error) {
-	if bin != "" {
-		path, err := filepath.Abs(filepath.Join(bin, "kvd"))
+func findKVD(ctx context.Context, o options, dir string) (string, error) {
+	if o.bin != "" {
+		path, err := filepath.Abs(filepath.Join(o.bin, "kvd"))
 		if err == nil {
 			_, err = os.Stat(path)
 		}
 		return path, err
 	}
 	path := filepath.Join(dir, "kvd")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-o", path, "ironkv/cmd/kvd").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-overlay", o.overlay, "-o", path, "ironkv/cmd/kvd").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build kvd: %w\n%s", err, out)
 	}
 	return path, nil

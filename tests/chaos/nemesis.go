@@ -266,7 +266,7 @@ func (n *nemesis) strike(ctx context.Context, plan []fault, length time.Duration
 				n.slow(ctx, f)
 			default:
 				for _, w := range f.wires {
-					n.relay.links[w].change(i, &f.weather)
+					n.relay.links[w].change(i, &f)
 				}
 				wait(ctx, f.last)
 				for _, w := range f.wires {

@@ -229,6 +229,12 @@ func (w weather) join(v weather) weather {
 	}
 }
 
+// touched says whether a weather had a part in the fate of a datagram of so many bytes.
+func (w weather) touched(f udp.Fate, bytes int) bool {
+	return w.MTU > 0 && bytes > w.MTU || w.Drop > 0 && f.Dropped || w.Duplicate > 0 && f.Doubled ||
+		(w.Flip > 0 || w.Truncate > 0) && f.Damaged || (w.Reorder > 0 || w.Delay > 0 || w.Jitter > 0) && f.Late
+}
+
 // A link carries datagrams one way, through the faults that are set.
 type link struct {
 	start time.Time
@@ -237,32 +243,34 @@ type link struct {
 	mu     sync.Mutex // guards what follows
 	faults *udp.Faults
 	seed   uint64
-	set    map[int]weather // by the fault's number
-	now    weather         // all of set
-	free   time.Duration   // since start: when what is queued will have left
+	set    map[int]*fault // by their numbers
+	now    weather        // all of theirs
+	free   time.Duration  // since start: when what is queued will have left
 	wake   chan struct{}
 	seen   int // datagrams that came in
 	closed bool
+	// touched counts the datagrams that each kind of fault had a part in the fate of.
+	touched map[string]uint64
 }
 
 func newLink(seed uint64, start time.Time, send func(src, dst netip.AddrPort, b []byte)) *link {
 	return &link{
 		start: start, send: send, seed: seed, faults: udp.NewFaults(seed, udp.FaultRates{}),
-		set: map[int]weather{}, wake: make(chan struct{}, 1),
+		set: map[int]*fault{}, wake: make(chan struct{}, 1), touched: map[string]uint64{},
 	}
 }
 
-// change sets the weather of fault number n, or with nil ends it.
-func (l *link) change(n int, w *weather) {
+// change begins fault number n, or with nil ends it.
+func (l *link) change(n int, f *fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.set, n)
-	if w != nil {
-		l.set[n] = *w
+	if f != nil {
+		l.set[n] = f
 	}
 	l.now = weather{}
-	for _, w := range l.set {
-		l.now = l.now.join(w)
+	for _, f := range l.set {
+		l.now = l.now.join(f.weather)
 	}
 	l.faults.Set(l.now.FaultRates)
 }
@@ -273,7 +281,7 @@ func (l *link) heal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seed++
-	l.set, l.now, l.free = map[int]weather{}, weather{}, 0
+	l.set, l.now, l.free = map[int]*fault{}, weather{}, 0
 	l.faults = udp.NewFaults(l.seed, udp.FaultRates{})
 }
 
@@ -289,9 +297,11 @@ func (l *link) push(src, dst netip.AddrPort, b []byte) {
 	defer l.mu.Unlock()
 	leaves := time.Since(l.start)
 	if l.now.cut {
+		l.touch(func(w weather) bool { return w.cut })
 		return
 	}
 	if l.now.bps > 0 {
+		l.touch(func(w weather) bool { return w.bps > 0 })
 		second := time.Second / time.Duration(l.now.bps)
 		if l.free-leaves > maxQueue*second {
 			return
@@ -299,10 +309,21 @@ func (l *link) push(src, dst netip.AddrPort, b []byte) {
 		l.free = max(l.free, leaves) + time.Duration(len(b))*second
 		leaves = l.free
 	}
-	l.faults.Push(leaves, src, dst, b)
+	fate := l.faults.Push(leaves, src, dst, b)
+	l.touch(func(w weather) bool { return w.touched(fate, len(b)) })
 	select {
 	case l.wake <- struct{}{}:
 	default:
+	}
+}
+
+// touch counts a datagram for the faults whose weather had a part in its fate. The caller
+// holds mu.
+func (l *link) touch(by func(w weather) bool) {
+	for _, f := range l.set {
+		if by(f.weather) {
+			l.touched[f.kind]++
+		}
 	}
 }
 

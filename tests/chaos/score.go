@@ -37,6 +37,7 @@ type outcomes struct{ answered, unknown, unavailable uint64 }
 type troubles struct {
 	count   int
 	longest time.Duration
+	touched uint64 // datagrams, of faults of the network
 }
 
 // A spell is one fault while it lasts.
@@ -97,6 +98,13 @@ func (s *score) waited(begun, end time.Time) {
 	k.longest = max(k.longest, end.Sub(begun))
 }
 
+// touched counts datagrams that a kind of fault dropped, delayed, doubled or damaged.
+func (s *score) touched(kind string, n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kind(kind).touched += n
+}
+
 // blame returns the kind of the fault that lasted for most of a time. The caller
 // holds mu.
 func (s *score) blame(from, until time.Time) string {
@@ -149,10 +157,10 @@ func (s *score) print(w io.Writer) {
 	fmt.Fprintf(w, "%s\n", t.Render())
 	t = table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"fault", "times", "longest unavailability"})
+	t.AppendHeader(table.Row{"fault", "times", "longest unavailability", "datagrams touched"})
 	for _, name := range slices.Sorted(maps.Keys(s.faults)) {
 		f := s.faults[name]
-		t.AppendRow(table.Row{name, f.count, f.longest.Round(time.Millisecond)})
+		t.AppendRow(table.Row{name, f.count, f.longest.Round(time.Millisecond), comma(f.touched)})
 	}
 	fmt.Fprintf(w, "%s\n", t.Render())
 	fmt.Fprintf(w, "%d clusters, %d rounds, %d starts of hosts, %d moves, %d audits passed, histories of %d registers linearizable (%d left undecided), "+

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-
+	"math"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -90,7 +90,7 @@ func compare(cycles [][]usage) (report string, err error) {
 				least, most = min(least, c[host][i]), max(most, c[host][i])
 			}
 			level, now := mean(cycles[:span]), mean(cycles[len(cycles)-span:])
-			allowed := level*(1+q.share) + q.slack
+			allowed := level + q.spread/math.Sqrt(float64(span))
 			t.AppendRow(table.Row{
 				host + 1, q.name, fmt.Sprintf("%.1f", level), fmt.Sprintf("%.1f", now), fmt.Sprintf("%.1f", allowed),
 				fmt.Sprintf("%.0f", float64(least)/q.unit), fmt.Sprintf("%.0f", float64(most)/q.unit),

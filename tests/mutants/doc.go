@@ -17,6 +17,8 @@
 //	sim        seeds of the simulator, in rotation (tests/sim): invariants, refinement,
 //	           linearizability, liveness
 //	explore    the complete scopes (tests/explore)
+//	chaos      a round or some of real processes (tests/chaos), of mutants that name it only:
+//	           it has to end with the exit code of a violation of safety
 //	./package  the tests of a package, -short; ./package:Name only those so named
 //
 // The check that a mutant names comes first, then those of its directory. Each is

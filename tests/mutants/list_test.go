@@ -152,6 +152,7 @@ func TestFound(t *testing.T) {
 	for _, c := range []struct{ check, out, want string }{
 		{"sim", "2 runs, 41 steps of hosts\n\nsafety: Refinement: step 1 of host 1, a timer, Chunk: not a step of the protocol: Set is not enabled: x\n", "safety: Refinement: … Set is not enabled: x"},
 		{"explore", "== crash\nVIOLATION: two owners of a\n", "VIOLATION: two owners of a"},
+		{"chaos", "12:00:00  cluster 0: 3 hosts\ncluster 0: violation: a is b\nlogs\n", "cluster 0: violation: a is b"},
 		{"./kv", "--- FAIL: TestA (0.0s)\n    --- FAIL: TestA/b (0.0s)\nFAIL\n", "TestA/b"},
 		{"./kv", "panic: MapComplete\n\ngoroutine 1\n", "panic: MapComplete"},
 		{"./kv", "", "exit status 1"},

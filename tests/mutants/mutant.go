@@ -44,14 +44,17 @@ var checksOf = map[string][]string{
 
 // all returns every mutant.
 func all() []mutant {
-	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants, lockMutants, auditMutants, flightMutants, holdMutants, overtakingMutants, refusalMutants, paceMutants)
+	return slices.Concat(invariantMutants, shardMutants, sessionMutants, deliveryMutants, mapMutants, storeMutants, serverMutants, udpMutants, clientMutants, costMutants, ghostMutants, lockMutants, auditMutants, flightMutants, holdMutants, overtakingMutants, refusalMutants, paceMutants, chaosMutants)
 }
 
 // checks returns those to try, in order.
 func (m *mutant) checks() []string {
 	list := checksOf[path.Dir(m.file)]
-	if m.by == "" {
+	switch m.by {
+	case "":
 		return list
+	case chaosCheck: // no other is to do its work
+		return []string{chaosCheck}
 	}
 	return append([]string{m.by}, slices.DeleteFunc(slices.Clone(list), func(c string) bool { return c == m.by })...)
 }
