@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ type tally struct {
 	key     []byte
 	count   int
 	version uint64
+	// versions are those of each count, from 1 on; acked is the count, for others to read.
+	versions []uint64
+	acked    atomic.Int64
 }
 
 func newTallies(writer int) []tally {
@@ -50,7 +54,8 @@ func (a *tally) increment(ctx context.Context, db *client.Client) error {
 	if err != nil {
 		return fmt.Errorf("increment %q from %d: %w", a.key, a.count, err)
 	}
-	a.count, a.version = a.count+1, version
+	a.count, a.version, a.versions = a.count+1, version, append(a.versions, version)
+	a.acked.Store(int64(a.count))
 	return nil
 }
 
@@ -77,13 +82,15 @@ func (a *tally) check(ctx context.Context, db *client.Client) error {
 	return nil
 }
 
+func fillerKey(i, n int) []byte { return fmt.Appendf(nil, "%02x/filler %07d", i*256/n, i) }
+
 // fill puts entries over the whole key space that nobody writes again.
 func fill(t *testing.T, db *client.Client, n, valueBytes int) {
 	t.Helper()
 	value := bytes.Repeat([]byte("f"), valueBytes)
 	b := db.Batch()
 	for i := range n {
-		b.Put(fmt.Appendf(nil, "%02x/filler %07d", i*256/n, i), value)
+		b.Put(fillerKey(i, n), value)
 		if b.Len() < 1000 && i < n-1 {
 			continue
 		}
@@ -129,6 +136,16 @@ func startWork(t *testing.T, db *client.Client) *work {
 		})
 	}
 	return w
+}
+
+// counts are what was acknowledged of each key until now.
+func (w *work) counts() (all [writers][]int) {
+	for i := range w.tallies {
+		for j := range w.tallies[i] {
+			all[i] = append(all[i], int(w.tallies[i][j].acked.Load()))
+		}
+	}
+	return all
 }
 
 // finish stops the writers, compares every key with what was acknowledged, and
