@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -423,11 +424,12 @@ func TestInterrupted(t *testing.T) {
 // as many waits.
 func TestWaits(t *testing.T) {
 	s := newScore()
+	var once sync.Once
 	stop := make(chan struct{})
 	w := &worker{rng: rand.New(rand.NewPCG(1, 1)), score: s}
 	silent := step(func(context.Context, *worker) error {
 		w.since = w.since.Add(-time.Hour)
-		close(stop)
+		once.Do(func() { close(stop) })
 		return client.ErrUnavailable
 	})
 	if err := w.work(t.Context(), stop, silent); err != nil || s.kind(quiet).longest < time.Hour {
