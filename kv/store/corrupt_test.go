@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -349,6 +350,62 @@ func TestDamageOfALongLog(t *testing.T) {
 	for _, line := range sortedCounts(seen) {
 		t.Log(line)
 	}
+}
+
+// TestRecordsStandUnderTheirKeys: a record whose key has a byte more or less than it
+// should, or that is another's, is a corruption. The keys of entries and boundaries may be any.
+func TestRecordsStandUnderTheirKeys(t *testing.T) {
+	w, seen := makeWreck(t, endClosed, 120, 64<<10), map[byte]bool{}
+	for key, value := range records(t, w.copy()) {
+		if seen[key[0]] || key[0] == prefixEntry || key[0] == prefixOwner {
+			continue
+		}
+		seen[key[0]] = true
+		wrong := []string{key + "x"}
+		if len(key) > 1 {
+			wrong = append(wrong, key[:len(key)-1])
+		}
+		if len(key) > 1 && key[0] != prefixPeer { // whose record does not say whose it is
+			wrong = append(wrong, key[:len(key)-1]+string(key[len(key)-1]^0x40))
+		}
+		for _, other := range wrong {
+			fs := w.copy()
+			s, err := OpenDisk("data", testIdentity, testOptions(fs))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(s.db.Set([]byte(other), []byte(value), pebble.Sync), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if got, _, err := outcome(t, fs, w.history); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("the record %q under the key %q: %s, %v", key, other, got, err)
+			}
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("records of %d kinds, want 8", len(seen))
+	}
+}
+
+// records returns the records that are on fs, by their keys in the database.
+func records(t *testing.T, fs vfs.FS) map[string]string {
+	t.Helper()
+	s, err := OpenDisk("data", testIdentity, testOptions(fs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	it, err := s.db.NewIter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for ok := it.First(); ok; ok = it.Next() {
+		all[string(it.Key())] = string(it.Value())
+	}
+	if err := errors.Join(it.Error(), it.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // TestWitnessIsThereTwice: where one place of the witness is damaged, it says what

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -141,9 +143,9 @@ func (d *Disk) prepare(window uint64) error {
 		}
 		d.owners = owners
 	}
-	if err := d.readRecords(prefixWindow, func(_ []byte, r *reader) error {
+	if err := d.readRecords(prefixWindow, func(key []byte, r *reader) error {
 		d.slots = uint64(r.u32())
-		return nil
+		return standsUnder(key, nil)
 	}); err != nil {
 		return err
 	}
@@ -160,12 +162,7 @@ func (d *Disk) widen(slots uint64) error {
 		a  answer
 	}
 	var answers []place
-	if err := d.readRecords(prefixAnswer, func(key []byte, r *reader) error {
-		p := place{a: r.answer()}
-		copy(p.id[:], key)
-		answers = append(answers, p)
-		return nil
-	}); err != nil {
+	if err := d.readAnswers(func(id marshal.SessionID, a answer) { answers = append(answers, place{id, a}) }); err != nil {
 		return err
 	}
 	d.slots = slots
@@ -210,19 +207,42 @@ func (d *Disk) readRecords(prefix byte, read func(key []byte, r *reader) error) 
 	return nil
 }
 
+// standsUnder sees that what is behind the prefix of a record's key is what the record
+// says.
+func standsUnder(key, want []byte) error {
+	if !bytes.Equal(key, want) {
+		return fmt.Errorf("%w: it stands under another's key", errRecord)
+	}
+	return nil
+}
+
+// readAnswers calls read for every answer, those of a session one after the other.
+func (d *Disk) readAnswers(read func(marshal.SessionID, answer)) error {
+	return d.readRecords(prefixAnswer, func(key []byte, r *reader) error {
+		var id marshal.SessionID
+		copy(id[:], key)
+		a := r.answer()
+		if d.slots == 0 {
+			return fmt.Errorf("%w: an answer, and no number of slots", errRecord)
+		}
+		read(id, a)
+		return standsUnder(key, appendAnswerKey(nil, id, a.number%d.slots)[1:])
+	})
+}
+
 // Load reads the state from the records, not from the table.
 func (d *Disk) Load() (*kv.State, error) {
 	var id kv.Identity
 	var counters kv.Counters
-	if err := d.readRecords(prefixIdentity, func(_ []byte, r *reader) error {
+	if err := d.readRecords(prefixIdentity, func(key []byte, r *reader) error {
 		id = r.identity()
-		return nil
+		return standsUnder(key, nil)
 	}); err != nil || id.Host == 0 {
 		return nil, err
 	}
-	if err := d.readRecords(prefixCounters, func(_ []byte, r *reader) error {
+	if err := d.readRecords(prefixCounters, func(key []byte, r *reader) error {
 		counters = r.counters()
-		return nil
+		return standsUnder(key, nil)
 	}); err != nil {
 		return nil, err
 	}
@@ -236,9 +256,10 @@ func (d *Disk) Load() (*kv.State, error) {
 	if err := d.loadClients(l); err != nil {
 		return nil, err
 	}
-	if err := d.readRecords(prefixMove, func(_ []byte, r *reader) error {
-		l.move(r.move())
-		return nil
+	if err := d.readRecords(prefixMove, func(key []byte, r *reader) error {
+		m := r.move()
+		l.move(m)
+		return standsUnder(key, appendMoveKey(nil, m.Number)[1:])
 	}); err != nil {
 		return nil, err
 	}
@@ -268,16 +289,12 @@ func (d *Disk) loadPeers(l *loader) error {
 
 // loadClients reads sessions and their answers.
 func (d *Disk) loadClients(l *loader) error {
-	if err := d.readRecords(prefixSession, func(_ []byte, r *reader) error {
-		l.session(r.session())
-		return nil
+	if err := d.readRecords(prefixSession, func(key []byte, r *reader) error {
+		v := r.session()
+		l.session(v)
+		return standsUnder(key, appendSessionKey(nil, v.ID)[1:])
 	}); err != nil {
 		return err
 	}
-	return d.readRecords(prefixAnswer, func(key []byte, r *reader) error {
-		var id marshal.SessionID
-		copy(id[:], key)
-		l.answer(id, r.answer())
-		return nil
-	})
+	return d.readAnswers(l.answer)
 }
