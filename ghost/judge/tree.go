@@ -147,15 +147,6 @@ func (t Tree[T]) WithAll(items iter.Seq[T]) Tree[T] {
 
 // sorted is the list in order, without those that equal one behind them.
 func (r *root[T]) sorted(list []T) []T {
-	compare := func(a, b *T) int {
-		switch {
-		case r.less(a, b):
-			return -1
-		case r.less(b, a):
-			return 1
-		}
-		return 0
-	}
 	ascends := true
 	for i := 1; i < len(list) && ascends; i++ {
 		ascends = r.less(&list[i-1], &list[i])
@@ -163,11 +154,26 @@ func (r *root[T]) sorted(list []T) []T {
 	if ascends {
 		return list
 	}
-	slices.SortStableFunc(list, func(a, b T) int { return compare(&a, &b) })
-	slices.Reverse(list)
-	list = slices.CompactFunc(list, func(a, b T) bool { return compare(&a, &b) == 0 })
-	slices.Reverse(list)
-	return list
+	places := make([]*T, len(list))
+	for i := range list {
+		places[i] = &list[i]
+	}
+	slices.SortStableFunc(places, func(a, b *T) int {
+		switch {
+		case r.less(a, b):
+			return -1
+		case r.less(b, a):
+			return 1
+		}
+		return 0
+	})
+	out := make([]T, 0, len(list))
+	for i, p := range places {
+		if i+1 == len(places) || r.less(p, places[i+1]) {
+			out = append(out, *p)
+		}
+	}
+	return out
 }
 
 // without returns n without what equals the item; n itself where there is none, and nil

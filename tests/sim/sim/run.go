@@ -339,9 +339,11 @@ func (s *Sim) happen(e *Event) {
 	}
 }
 
+// chance draws what is left open of a damage.
+func (e *Event) chance() *rand.Rand { return rand.New(rand.NewPCG(e.Damage, 1)) }
+
 // disturb does what a network does to packets.
 func (s *Sim) disturb(e *Event) {
-	rng := rand.New(rand.NewPCG(e.Damage, 1))
 	switch e.Op {
 	case opLose:
 		s.net.take(nil, e.Flights[0])
@@ -359,11 +361,11 @@ func (s *Sim) disturb(e *Event) {
 		if !known {
 			return
 		}
-		if q, ok := forge(p, rng); ok {
+		if q, ok := forge(p, e.chance()); ok {
 			s.world.Send(q)
 		}
 	case opDamage:
-		if err := s.net.damage(e.Flights[0], rng); err != nil {
+		if err := s.net.damage(e.Flights[0], e.chance()); err != nil {
 			s.fail(Safety, err)
 		}
 	default:
