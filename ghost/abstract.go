@@ -53,7 +53,7 @@ func abstractPeer(id delegation.HostID, v *kv.Peer) protocol.Peer {
 
 // abstractSession leaves out the answers below the floor: they are never given again.
 func abstractSession(v *kv.Session) protocol.Session {
-	s := protocol.Session{ID: v.ID, Nonce: v.Nonce, Serial: v.Serial, Floor: v.Floor}
+	s := protocol.Session{ID: v.ID, Client: protocol.Endpoint{Client: v.Client}, Nonce: v.Nonce, Serial: v.Serial, Floor: v.Floor}
 	for n, answer := range v.Answers() {
 		if n >= v.Floor {
 			m, _ := AbstractMessage(answer)

@@ -237,16 +237,16 @@ func TestAuditQuietsMoves(t *testing.T) {
 // Who takes cuts without end ends no other's audit.
 func TestWhoTakesCutsTakesHisOwn(t *testing.T) {
 	r := newRig(t, 1, kv.Limits{})
-	s := r.session(1, 1)
-	take := func() uint64 {
+	take := func(s marshal.SessionID) uint64 {
 		r.Helper()
 		return one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0))).Cut
 	}
-	operators := take()
+	s := r.session(1, 1)
+	operators := take(s)
 	others := netip.AddrPortFrom(clientAddr.Addr(), clientAddr.Port()+1)
 	for range 10 * kv.DefaultCuts {
 		r.addr = others
-		take()
+		take(r.session(1, 2))
 		r.addr = clientAddr
 		one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, operators, 0)))
 	}
@@ -259,7 +259,7 @@ func TestManyPortsTakeTheirOwnCuts(t *testing.T) {
 	operators := one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0))).Cut
 	for port := range 10 * kv.DefaultCuts {
 		r.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 9, 9}), uint16(1+port))
-		one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, 0, 0)))
+		one[*marshal.AuditReply](r, r.ask(1, audit(r.session(1, 1), 1, 0, 0)))
 	}
 	r.addr = clientAddr
 	one[*marshal.AuditReply](r, r.ask(1, audit(s, 1, operators, 0)))

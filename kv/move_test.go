@@ -135,14 +135,13 @@ func TestHoldsAreBounded(t *testing.T) {
 func TestManyPortsTakeTheirShareOfHolds(t *testing.T) {
 	for _, limits := range []kv.Limits{{Holds: 64}, {HoldBytes: 64 * (256 + 1)}} {
 		r := newRig(t, 2, limits)
-		s := r.session(2, 2)
 		hint := marshal.Hint{Sender: 1, Incarnation: r.peer(1, 2).FromIncarnation, Seqno: 1}
 		number := uint64(0)
 		hold := func(addr string) (n int) {
 			for ; n < 100; n++ {
 				r.addr = netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(1+n))
 				number++
-				m := get(s, number, "k")
+				m := get(r.session(2, 2), number, "k")
 				m.Hint = hint
 				if len(r.ask(2, m)) > 0 {
 					break

@@ -184,10 +184,12 @@ func TestAClosedSessionMakesRoom(t *testing.T) {
 	r := originRig(t, 16)
 	s, _, _ := r.open("10.1.1.1", 100)
 	one[*marshal.SetReply](r, r.ask(1, put(s, 1, 1, "k", "v")))
+	closer := r.addr
 	r.fill("10.1.1.1")
 	if r.use("10.1.1.1", 101) {
 		t.Fatal("there is no bound")
 	}
+	r.addr = closer
 	r.ask(1, &marshal.CloseRequest{RequestHeader: head(s, 2)})
 	if !r.use("10.1.1.1", 101) {
 		t.Error("who closed his session made no room")

@@ -64,11 +64,17 @@ func (r sessionRing) remove(s *liveSession) {
 	n.prev.neighbors[r.kind].next, n.next.neighbors[r.kind].prev = n.next, n.prev
 }
 
-// sessions are the live sessions: by id, by nonce, per client address, per origin,
+// A clientNonce is what a client calls a session by which it asked for.
+type clientNonce struct {
+	client netip.AddrPort
+	nonce  marshal.Nonce
+}
+
+// sessions are the live sessions: by id, by their clients' nonces, per client address, per origin,
 // and in the order of their last use.
 type sessions struct {
 	byID     map[marshal.SessionID]*liveSession
-	byNonce  map[marshal.Nonce]*liveSession
+	byNonce  map[clientNonce]*liveSession
 	byClient map[netip.AddrPort]int
 	origins  origins
 	recent   sessionRing
@@ -78,7 +84,7 @@ type sessions struct {
 
 func newSessions(state map[marshal.SessionID]*Session) sessions {
 	s := sessions{
-		byID: map[marshal.SessionID]*liveSession{}, byNonce: map[marshal.Nonce]*liveSession{},
+		byID: map[marshal.SessionID]*liveSession{}, byNonce: map[clientNonce]*liveSession{},
 		byClient: map[netip.AddrPort]int{}, origins: origins{byAddr: map[netip.Addr]*origin{}}, recent: newSessionRing(ofAll),
 	}
 	bySerial := map[uint64]*Session{}
@@ -94,7 +100,7 @@ func newSessions(state map[marshal.SessionID]*Session) sessions {
 func (s *sessions) add(v *Session, now Time) *liveSession {
 	l := &liveSession{Session: v, floor: v.Floor, used: now}
 	s.byID[v.ID] = l
-	s.byNonce[v.Nonce] = l
+	s.byNonce[clientNonce{v.Client, v.Nonce}] = l
 	s.byClient[v.Client]++
 	s.answers += v.AnswerCount()
 	s.slots += len(v.answers.table)
@@ -105,7 +111,7 @@ func (s *sessions) add(v *Session, now Time) *liveSession {
 
 func (s *sessions) remove(l *liveSession) {
 	delete(s.byID, l.ID)
-	delete(s.byNonce, l.Nonce)
+	delete(s.byNonce, clientNonce{l.Client, l.Nonce})
 	if s.byClient[l.Client]--; s.byClient[l.Client] == 0 {
 		delete(s.byClient, l.Client)
 	}
@@ -175,7 +181,7 @@ func (h *Host) open(p Packet, m *marshal.Open) {
 		h.refuse(p.Src, marshal.RequestHeader{}, marshal.NotServing)
 		return
 	}
-	s := h.live.byNonce[m.Nonce]
+	s := h.live.byNonce[clientNonce{p.Src.Client, m.Nonce}]
 	if s == nil {
 		l, total := h.cfg.Limits, len(h.live.byID)
 		if h.live.byClient[p.Src.Client] >= l.SessionsPerClient ||
@@ -210,9 +216,9 @@ func (h *Host) closeSession(s *liveSession) {
 	h.store.CloseSession(s.ID)
 }
 
-func (h *Host) closeRequest(_ Packet, m *marshal.CloseRequest) {
+func (h *Host) closeRequest(p Packet, m *marshal.CloseRequest) {
 	h.out.Action = ActSession
-	if s := h.live.byID[m.Session]; s != nil {
+	if s := h.senders(p, m.Session); s != nil {
 		h.closeSession(s)
 	}
 }
@@ -231,6 +237,15 @@ func (h *Host) expireSession() {
 	h.closeSession(h.live.recent.first())
 }
 
+// senders returns the session of the id if the packet's sender opened it: an id
+// that others came to know does not make it theirs.
+func (h *Host) senders(p Packet, id marshal.SessionID) *liveSession {
+	if s := h.live.byID[id]; s != nil && p.Src == (Endpoint{Client: s.Client}) {
+		return s
+	}
+	return nil
+}
+
 // session returns the session that a request names, or refuses the request. An
 // unknown session executes nothing and is never created in passing.
 func (h *Host) session(p Packet, hd marshal.RequestHeader) *liveSession {
@@ -239,7 +254,7 @@ func (h *Host) session(p Packet, hd marshal.RequestHeader) *liveSession {
 		h.refuse(p.Src, hd, marshal.NotServing)
 		return nil
 	}
-	s := h.live.byID[hd.Session]
+	s := h.senders(p, hd.Session)
 	if s == nil {
 		h.refuse(p.Src, hd, marshal.UnknownSession)
 		return nil

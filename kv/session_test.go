@@ -71,6 +71,37 @@ func TestUnknownSessionExecutesNothing(t *testing.T) {
 	}
 }
 
+// A session is its client's alone, also where others come to know its id or its nonce.
+func TestASessionIsOfTheAddressThatOpenedIt(t *testing.T) {
+	r := newRig(t, 2, kv.Limits{})
+	s := r.session(1, 1)
+	one[*marshal.SetReply](r, r.ask(1, put(s, 1, 1, "k", "client's")))
+	before := r.Node(1).Host.State().Sessions[s].Floor
+
+	r.addr = netip.MustParseAddrPort("10.0.7.8:70")
+	for _, m := range []marshal.Message{
+		put(s, 1, 1, "k", "stranger's"), put(s, 2, 2, "k", "stranger's"), get(s, 2, "k"), shard(s, 2, delegation.All, 2),
+	} {
+		if got := one[*marshal.Refusal](r, r.ask(1, m)); got.Reason != marshal.UnknownSession {
+			t.Errorf("%T: refused for %v", m, got.Reason)
+		}
+	}
+	if n := len(r.ask(1, &marshal.CloseRequest{RequestHeader: head(s, 3)})); n > 0 {
+		t.Errorf("%d answers to a stranger's close", n)
+	}
+	if r.session(1, 1) == s {
+		t.Error("a stranger who has the nonce got the session")
+	}
+
+	r.addr = clientAddr
+	if kept := r.Node(1).Host.State().Sessions[s]; kept == nil || kept.Floor != before {
+		t.Fatalf("the session is %+v", kept)
+	}
+	if got := one[*marshal.GetReply](r, r.ask(1, get(s, 1, "k"))); string(got.Value) != "client's" {
+		t.Errorf("the value is %q", got.Value)
+	}
+}
+
 func TestCookieIsForItsAddressAndNonce(t *testing.T) {
 	r := newRig(t, 1, kv.Limits{})
 	n := marshal.Nonce{1}

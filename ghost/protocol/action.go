@@ -177,7 +177,7 @@ func differInSessions(want, got Host) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("session %v is missing in H", w.ID)
-		case w.Nonce != g.Nonce || w.Serial != g.Serial:
+		case w.Client != g.Client || w.Nonce != g.Nonce || w.Serial != g.Serial:
 			return fmt.Errorf("session %v: %+v in P, %+v in H", w.ID, w, g)
 		case w.Floor != g.Floor:
 			return fmt.Errorf("session %v: floor: %d in P, %d in H", w.ID, w.Floor, g.Floor)

@@ -104,6 +104,10 @@ func TestConjuncts(t *testing.T) {
 	ack := func(l protocol.Life, n uint64) protocol.ReceiveAck {
 		return protocol.ReceiveAck{Packet: from(2, protocol.Ack{Life: l, Seqno: n})}
 	}
+	others := func(p protocol.Packet) protocol.Packet {
+		p.Src.Client = netip.MustParseAddrPort("10.0.7.8:70")
+		return p
+	}
 	page := func(r delegation.Range) protocol.NextScanRequest {
 		return protocol.NextScanRequest{Packet: scan, Covered: r}
 	}
@@ -136,16 +140,18 @@ func TestConjuncts(t *testing.T) {
 	}{
 		{owner(), protocol.NextGetRequest{Packet: scan}, "the packet is a GetRequest"},
 		{owner(strange), protocol.NextGetRequest{Packet: get}, "the host has joined"},
-		{owner(forgets), protocol.NextGetRequest{Packet: get}, "the session is open"},
+		{owner(forgets), protocol.NextGetRequest{Packet: get}, "the session is open, and the sender's"},
+		{owner(), protocol.NextGetRequest{Packet: others(get)}, "the session is open, and the sender's"},
+		{owner(), protocol.NextSetRequest{Packet: others(write(6, 6).Packet), Floor: 6}, "the session is open, and the sender's"},
 		{owner(), protocol.NextScanRequest{Packet: get}, "the packet is a ScanRequest"},
 		{owner(strange), page(between("a", "b")), "the host has joined"},
-		{owner(forgets), page(between("a", "b")), "the session is open"},
+		{owner(forgets), page(between("a", "b")), "the session is open, and the sender's"},
 		{owner(), page(between("aa", "b")), "the page starts where the range does"},
 		{owner(), page(between("a", "d")), "the page ends within the range"},
 		{owner(), page(between("a", "a")), "the page ends within the range"},
 		{owner(gave(between("b", "c"))), page(between("a", "c")), "this host owns all of the page"},
 		{owner(strange), write(6, 6), "the host has joined"},
-		{owner(forgets), write(6, 6), "the session is open"},
+		{owner(forgets), write(6, 6), "the session is open, and the sender's"},
 		{owner(answered), write(4, 4), "the number is not below the session's floor"},
 		{owner(), write(0, 0), "the number is not below the session's floor"},
 		{owner(), write(6, 7), "the request's own floor is not above its number"},
@@ -159,7 +165,7 @@ func TestConjuncts(t *testing.T) {
 		{owner(), protocol.NextSetRequest{Packet: order(between("x", "y"), 2, 0).Packet, Floor: 6}, "the packet is a SetRequest"},
 		{owner(), protocol.RepeatAnswer{Packet: get}, "the packet is a write or an order"},
 		{owner(strange), protocol.RepeatAnswer{Packet: write(5, 5).Packet}, "the host has joined"},
-		{owner(forgets), protocol.RepeatAnswer{Packet: write(5, 5).Packet}, "the session is open"},
+		{owner(forgets), protocol.RepeatAnswer{Packet: write(5, 5).Packet}, "the session is open, and the sender's"},
 		{owner(), protocol.RepeatAnswer{Packet: write(5, 5).Packet}, "the number has an answer"},
 		{owner(), protocol.OpenSession{Packet: get}, "the packet is an Open"},
 		{owner(strange), protocol.OpenSession{Packet: open}, "the host has joined"},
@@ -167,18 +173,18 @@ func TestConjuncts(t *testing.T) {
 		{owner(), protocol.OpenSession{Packet: client(protocol.Open{Nonce: marshal.Nonce(session)})}, "the nonce gets the session that it got before"},
 		{owner(), refusal(marshal.NotServing, get), "the host has not joined"},
 		{owner(strange), refusal(marshal.UnknownSession, get), "the host has joined"},
-		{owner(), refusal(marshal.UnknownSession, get), "the session is not open"},
+		{owner(), refusal(marshal.UnknownSession, get), "the session is not open, or another's"},
 		{owner(), protocol.Refusal{Packet: get, Header: header(9), Reason: marshal.TooManyHolds}, "it bears the request's header"},
 		{owner(), refusal(marshal.BeyondWindow, get), "the packet is a write or an order without an answer"},
 		{owner(answered), refusal(marshal.BeyondWindow, write(5, 5).Packet), "the packet is a write or an order without an answer"},
 		{owner(answered), refusal(marshal.BeyondWindow, write(4, 4).Packet), "the number is not below the floor"},
 		{owner(), refusal(marshal.BeyondWindow, write(6, 3).Packet), "the number is beyond the window"},
-		{owner(forgets), refusal(marshal.Overloaded, write(6, 3).Packet), "the session is open"},
+		{owner(forgets), refusal(marshal.Overloaded, write(6, 3).Packet), "the session is open, and the sender's"},
 		{owner(), refusal(marshal.Overloaded, write(6, 6).Packet), "the number is above the floor"},
 		{owner(), refusal(marshal.DiskFull, order(between("x", "y"), 2, 0).Packet), "the packet is a write that adds something"},
 		{owner(gave(between("a", "b"))), refusal(marshal.DiskFull, write(6, 6).Packet), "this host owns the key"},
 		{owner(), refusal(marshal.DiskFull, write(6, 6).Packet), "the store has less room than half of its reserve"},
-		{owner(forgets), refusal(marshal.TooManyHolds, get), "the session is open"},
+		{owner(forgets), refusal(marshal.TooManyHolds, get), "the session is open, and the sender's"},
 		{owner(), refusal(marshal.TooManyHolds, get), "another host owns the key"},
 		{owner(), refusal(marshal.TooManySessions, client(protocol.Open{Nonce: marshal.Nonce(session)})), "the nonce has no session"},
 		{owner(forgets), protocol.CloseSession{ID: session}, "the session is open"},

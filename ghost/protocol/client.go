@@ -58,7 +58,7 @@ func (s System) WithClient(c Client) System {
 	s.Clients = append(slices.Clip(s.Clients), c)
 	for _, h := range s.Hosts {
 		h.LastSession++
-		h.Sessions = h.Sessions.With(Session{ID: c.Session(h.Me), Nonce: marshal.Nonce(c.Session(h.Me)), Serial: h.LastSession})
+		h.Sessions = h.Sessions.With(Session{ID: c.Session(h.Me), Client: c.Endpoint(), Nonce: marshal.Nonce(c.Session(h.Me)), Serial: h.LastSession})
 		s = s.With(h)
 	}
 	return s

@@ -55,6 +55,7 @@ func (p Peer) Sent() uint64 { return p.Acked + uint64(len(p.Unacked)) }
 // A Session is one client at this host.
 type Session struct {
 	ID     marshal.SessionID
+	Client Endpoint // who opened it, and alone may use it
 	Nonce  marshal.Nonce
 	Serial uint64
 	Floor  uint64
@@ -142,6 +143,15 @@ func (h Host) withPeer(p Peer) Host {
 
 // Session returns the session with the id.
 func (h Host) Session(id marshal.SessionID) (Session, bool) { return h.Sessions.Get(Session{ID: id}) }
+
+// senders returns the session with the id if it is that of the packet's sender.
+func (h Host) senders(p Packet, id marshal.SessionID) (Session, bool) {
+	s, ok := h.Session(id)
+	if !ok || s.Client != p.Src {
+		return Session{}, false
+	}
+	return s, true
+}
 
 // Answer returns the recorded answer to a number.
 func (s Session) Answer(number uint64) (Message, bool) {

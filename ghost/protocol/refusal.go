@@ -35,19 +35,19 @@ func (a Refusal) Take(s Host) (Outcome, error) {
 
 // reason says that the reason is true.
 func (a Refusal) reason(s Host) []conjunct {
-	session, open := s.Session(a.Header.Session)
+	session, open := s.senders(a.Packet, a.Header.Session)
 	_, w, writes := headerOf(a.Packet.Msg)
 	_, answered := session.Answer(a.Header.Number)
 	floor := max(session.Floor, w.Floor) // or above it: P knows those that were recorded
 	write := []conjunct{
-		{"the session is open", open},
+		{"the session is open, and the sender's", open},
 		{"the packet is a write or an order without an answer", writes && !answered},
 		{"the number is not below the floor", a.Header.Number >= floor},
 	}
 	q, sets := a.Packet.Msg.(SetRequest)
 	switch a.Reason {
 	case marshal.UnknownSession:
-		return []conjunct{{"the session is not open", !open}}
+		return []conjunct{{"the session is not open, or another's", !open}}
 	case marshal.BeyondWindow:
 		return append(write, conjunct{"the number is beyond the window", a.Header.Number-floor >= a.Window})
 	case marshal.Overloaded:
@@ -59,9 +59,9 @@ func (a Refusal) reason(s Host) []conjunct {
 			conjunct{"this host owns the key", owner == s.Me},
 			conjunct{"the store has less room than half of its reserve", a.Room < a.Reserve/2})
 	case marshal.TooManyHolds:
-		return []conjunct{{"the session is open", open}, {"another host owns the key", a.elsewhere(s)}}
+		return []conjunct{{"the session is open, and the sender's", open}, {"another host owns the key", a.elsewhere(s)}}
 	case marshal.TooManySessions:
-		return []conjunct{{"the nonce has no session", !s.opened(a.Packet.Msg)}}
+		return []conjunct{{"the nonce has no session", !s.opened(a.Packet)}}
 	case marshal.NotServing, marshal.HoldTimedOut, marshal.UnknownCut:
 	}
 	return nil
@@ -81,11 +81,11 @@ func (a Refusal) elsewhere(s Host) bool {
 	return owner != s.Me
 }
 
-// opened reports whether m asks for a session that it has.
-func (h Host) opened(m Message) bool {
-	q, ok := m.(Open)
+// opened reports whether p asks for a session that its sender has.
+func (h Host) opened(p Packet) bool {
+	q, ok := p.Msg.(Open)
 	for session := range h.Sessions.All() {
-		if ok && session.Nonce == q.Nonce {
+		if ok && session.Nonce == q.Nonce && session.Client == p.Src {
 			return true
 		}
 	}

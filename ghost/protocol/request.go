@@ -16,11 +16,11 @@ func (NextGetRequest) Name() string { return "NextGetRequest" }
 // Take returns what the action makes of s.
 func (a NextGetRequest) Take(s Host) (Outcome, error) {
 	q, ok := a.Packet.Msg.(GetRequest)
-	_, open := s.Session(q.Session)
+	_, open := s.senders(a.Packet, q.Session)
 	if err := enabled(a,
 		conjunct{"the packet is a GetRequest", ok},
 		conjunct{"the host has joined", s.Joined},
-		conjunct{"the session is open", open},
+		conjunct{"the session is open, and the sender's", open},
 	); err != nil {
 		return Outcome{}, err
 	}
@@ -63,11 +63,11 @@ func (NextScanRequest) Name() string { return "NextScanRequest" }
 // Take returns what the action makes of s.
 func (a NextScanRequest) Take(s Host) (Outcome, error) {
 	q, ok := a.Packet.Msg.(ScanRequest)
-	_, open := s.Session(q.Session)
+	_, open := s.senders(a.Packet, q.Session)
 	if err := enabled(a,
 		conjunct{"the packet is a ScanRequest", ok},
 		conjunct{"the host has joined", s.Joined},
-		conjunct{"the session is open", open},
+		conjunct{"the session is open, and the sender's", open},
 	); err != nil {
 		return Outcome{}, err
 	}
@@ -105,12 +105,12 @@ func (a NextScanRequest) Take(s Host) (Outcome, error) {
 // (one below which it expects no answer any more; any up to the number is safe).
 // Ours: the paper's clients have no sessions, and its hosts execute a repeated
 // request again.
-func mayAnswer(s Host, hd Header, w Write, floor uint64) []conjunct {
-	session, open := s.Session(hd.Session)
+func mayAnswer(s Host, p Packet, hd Header, w Write, floor uint64) []conjunct {
+	session, open := s.senders(p, hd.Session)
 	_, answered := session.Answer(hd.Number)
 	return []conjunct{
 		{"the host has joined", s.Joined},
-		{"the session is open", open},
+		{"the session is open, and the sender's", open},
 		{"the number is not below the session's floor", hd.Number >= max(1, session.Floor)},
 		{"the request's own floor is not above its number", w.Floor <= hd.Number},
 		{"the number has no answer yet", !answered},
@@ -147,7 +147,7 @@ func (NextSetRequest) Name() string { return "NextSetRequest" }
 // Take returns what the action makes of s.
 func (a NextSetRequest) Take(s Host) (Outcome, error) {
 	q, ok := a.Packet.Msg.(SetRequest)
-	if err := enabled(a, append([]conjunct{{"the packet is a SetRequest", ok}}, mayAnswer(s, q.Header, q.Write, a.Floor)...)...); err != nil {
+	if err := enabled(a, append([]conjunct{{"the packet is a SetRequest", ok}}, mayAnswer(s, a.Packet, q.Header, q.Write, a.Floor)...)...); err != nil {
 		return Outcome{}, err
 	}
 	if r, owner := s.Map.Lookup(q.Key); owner != s.Me {
@@ -209,7 +209,7 @@ func (a DeclineSet) Take(s Host) (Outcome, error) {
 		{"this host owns the key", owner == s.Me},
 		{"the write adds something", !q.Delete},
 		{"the store has less room than its reserve", a.Room < a.Reserve},
-	}, mayAnswer(s, q.Header, q.Write, a.Floor)...)
+	}, mayAnswer(s, a.Packet, q.Header, q.Write, a.Floor)...)
 	if err := enabled(a, conjuncts...); err != nil {
 		return Outcome{}, err
 	}
@@ -250,12 +250,12 @@ func (RepeatAnswer) Name() string { return "RepeatAnswer" }
 // Take returns what the action makes of s.
 func (a RepeatAnswer) Take(s Host) (Outcome, error) {
 	hd, _, ok := headerOf(a.Packet.Msg)
-	session, open := s.Session(hd.Session)
+	session, open := s.senders(a.Packet, hd.Session)
 	answer, answered := session.Answer(hd.Number)
 	if err := enabled(a,
 		conjunct{"the packet is a write or an order", ok},
 		conjunct{"the host has joined", s.Joined},
-		conjunct{"the session is open", open},
+		conjunct{"the session is open, and the sender's", open},
 		conjunct{"the number has an answer", answered},
 	); err != nil {
 		return Outcome{}, err
@@ -283,7 +283,7 @@ func (a OpenSession) Take(s Host) (Outcome, error) {
 	}
 	sent := s.toClient(a.Packet, Opened{q.Nonce, a.ID})
 	for session := range s.Sessions.All() {
-		if session.Nonce == q.Nonce {
+		if session.Nonce == q.Nonce && session.Client == a.Packet.Src {
 			return Outcome{Host: s, Sent: sent}, enabled(a, conjunct{"the nonce gets the session that it got before", session.ID == a.ID})
 		}
 	}
@@ -292,7 +292,7 @@ func (a OpenSession) Take(s Host) (Outcome, error) {
 		return Outcome{}, err
 	}
 	s.LastSession++
-	s.Sessions = s.Sessions.With(Session{ID: a.ID, Nonce: q.Nonce, Serial: s.LastSession})
+	s.Sessions = s.Sessions.With(Session{ID: a.ID, Client: a.Packet.Src, Nonce: q.Nonce, Serial: s.LastSession})
 	return Outcome{Host: s, Sent: sent}, nil
 }
 

@@ -43,7 +43,7 @@ func (NextOrder) Name() string { return "NextOrder" }
 // Take returns what the action makes of s.
 func (a NextOrder) Take(s Host) (Outcome, error) {
 	hd, w, _ := headerOf(a.Packet.Msg)
-	if err := enabled(a, mayAnswer(s, hd, w, a.Floor)...); err != nil {
+	if err := enabled(a, mayAnswer(s, a.Packet, hd, w, a.Floor)...); err != nil {
 		return Outcome{}, err
 	}
 	reply := OrderReply{Header: hd, Reason: a.Reason}

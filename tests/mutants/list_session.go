@@ -83,6 +83,11 @@ var sessionMutants = []mutant{
 		breaks: "a request of an unknown session executes nothing",
 	},
 	{
+		name: "session-of-another", file: "kv/session.go",
+		before: "s != nil && p.Src == (Endpoint{Client: s.Client}) {", after: "s != nil {",
+		breaks: "a session is of the address that opened it", by: "./kv:TestASession",
+	},
+	{
 		name: "session-not-persisted", file: "kv/session.go",
 		before: "	h.store.OpenSession(rec)\n", after: "",
 		breaks: "a session survives a crash",
