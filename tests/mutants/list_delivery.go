@@ -101,6 +101,12 @@ var deliveryMutants = []mutant{
 		breaks: "a clock never goes backward",
 	},
 	{
+		name: "delegate-refused-for-room", file: "kv/deliver.go",
+		before: "	verdict := peer.In.Receive(m.Seqno)\n",
+		after:  "	if h.room < h.cfg.Limits.ReserveBytes {\n		h.drop(DropGap)\n		return\n	}\n	verdict := peer.In.Receive(m.Seqno)\n",
+		breaks: "a delegate is judged by no limit for clients", by: "./kv:TestDelegateIsNotJudged",
+	},
+	{
 		name: "delegate-before-joining", file: "kv/deliver.go",
 		before: "	if !h.state.Joined {\n", after: "	if false {\n",
 		breaks: "a host that has not met its peers takes nothing over", by: "./kv",
