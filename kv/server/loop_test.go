@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ironkv/ghost"
+	"ironkv/ghost/judge"
 	"ironkv/kv"
 	"ironkv/marshal"
 	"ironkv/udp"
@@ -279,23 +280,53 @@ func TestOneClockReadingPerBatch(t *testing.T) {
 	}
 }
 
-// The judge reads a batch of the loop's as one atomic step: receives, the one
-// reading of a clock that runs, sends.
+// A notedSocket notes what the loop does with it in the order in which it does.
+type notedSocket struct {
+	*fakeSocket
+	kinds []judge.Kind
+}
+
+func (s *notedSocket) TryReceive(deliver func(netip.AddrPort, []byte)) (int, error) {
+	n, err := s.fakeSocket.TryReceive(deliver)
+	s.kinds = append(s.kinds, slices.Repeat([]judge.Kind{judge.Receive}, n)...)
+	return n, err
+}
+
+func (s *notedSocket) Receive(_ time.Time, deliver func(netip.AddrPort, []byte)) (int, error) {
+	return s.TryReceive(deliver)
+}
+
+func (s *notedSocket) Send(dst netip.AddrPort, msg []byte, mode udp.Mode) error {
+	s.kinds = append(s.kinds, judge.Send)
+	return s.fakeSocket.Send(dst, msg, mode)
+}
+
+// A turn of the loop is one atomic step: receives, the one reading of a clock that
+// runs, sends. So it was in the order that the socket saw, though more arrives once
+// the clock is read; and so the judge reads its batch in the journal.
 func TestABatchIsOneAtomicStep(t *testing.T) {
 	b := newBench(t)
 	b.must()
+	socket := &notedSocket{fakeSocket: b.socket}
+	b.loop.socket, b.loop.pipeline.socket = socket, socket
 	clock := b.watch.clock
 	b.watch.clock = func() time.Time {
+		socket.kinds = append(socket.kinds, judge.Clock)
+		b.socket.put(clientAddr, get(4))
 		b.clock = b.clock.Add(1)
 		return clock()
 	}
 	journal := ghost.NewMemory(1, kv.Config{}, &kv.State{})
 	b.observer = journal
 	b.inbox.add(clientAddr, marshal.Append(nil, get(9)))
-	b.inbox.stamp(b.watch.now()) // too old below
+	b.inbox.stamp(b.watch.last) // too old below
 	b.clock = b.clock.Add(time.Duration(MaxWait) + 1)
 	b.socket.put(clientAddr, set(1), get(2), get(3))
 	b.must()
+	const r, s = judge.Receive, judge.Send
+	if want := []judge.Kind{r, r, r, judge.Clock, s, s, s, s}; !slices.Equal(socket.kinds, want) {
+		t.Errorf("the loop's turn was %v, want %v", socket.kinds, want)
+	}
 	var batches []ghost.Batch
 	for batch, err := range journal.Life().Batches {
 		if err == nil {

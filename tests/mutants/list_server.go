@@ -3,6 +3,11 @@ package main
 // serverMutants are faults of the loop: receive, step, commit, observe, send.
 var serverMutants = []mutant{
 	{
+		name: "receives-before-it-sends", file: "kv/server/loop.go",
+		before: "	if err := l.send(); err != nil {\n", after: "	_ = l.receive()\n	if err := l.send(); err != nil {\n",
+		breaks: "a batch receives, reads the clock, sends, in this order", by: "./kv/server:TestABatchIsOneAtomicStep",
+	},
+	{
 		name: "sends-before-commit", file: "kv/server/loop.go",
 		before: "	if l.out.pending == nil && l.pipeline.idle() {\n", after: "	if l.pipeline.idle() {\n",
 		breaks: "nothing leaves before the sync of the batch that says it", by: "./kv/server:TestOutputsLeave", hangs: true,
