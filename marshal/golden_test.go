@@ -92,6 +92,42 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzGlimpse: what a host looks at before it decodes is, where bytes are a message, what
+// decoding them says, and otherwise at least no surprise.
+func FuzzGlimpse(f *testing.F) {
+	for _, b := range goldenMessages(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		key, hasKey := KeyOf(b)
+		opens, requests := OpensSession(b), IsRequest(b)
+		if len(key) > MaxKeyBytes || !hasKey && key != "" || hasKey && !requests || opens && requests {
+			t.Fatalf("%x: key %q %v, opens %v, requests %v", b, key, hasKey, opens, requests)
+		}
+		m, err := Decode(b)
+		if err != nil {
+			return
+		}
+		var want struct {
+			key                     string
+			hasKey, opens, requests bool
+		}
+		switch m := m.(type) {
+		case *GetRequest:
+			want.key, want.hasKey, want.requests = string(m.Key), true, true
+		case *SetRequest:
+			want.key, want.hasKey, want.requests = string(m.Key), true, true
+		case *ScanRequest:
+			want.requests = true
+		case *Hello, *Open:
+			want.opens = true
+		}
+		if string(key) != want.key || hasKey != want.hasKey || opens != want.opens || requests != want.requests {
+			t.Fatalf("%T: key %q %v, opens %v, requests %v; want %+v", m, key, hasKey, opens, requests, want)
+		}
+	})
+}
+
 func FuzzDecodeDelegate(f *testing.F) {
 	for _, m := range append(typical(2), variants()...) {
 		if single, ok := m.(*Single); ok {
