@@ -93,7 +93,8 @@ func (a *app) dumpCommand() *cobra.Command {
 		Short:   "Write entries as JSON lines, which load reads back",
 		Long: "Write entries as JSON lines to stdout: {\"key\", \"value\", \"version\"}, with \"key64\" and\n" +
 			"\"value64\" in base64 where the bytes are not valid UTF-8. \"kvctl load\" reads them back bit\n" +
-			"for bit. --key-format applies to the flags only. The summary goes to stderr.\n\n" + scanConsistency,
+			"for bit. --key-format applies to the flags only. The summary goes to stderr. Pages of up to 8\n" +
+			"shards are under way at once, and wait in memory, each of 256 KiB or one entry.\n\n" + scanConsistency,
 		Args: cobra.NoArgs,
 	}
 	limits.add(cmd, true)
@@ -118,7 +119,7 @@ func (a *app) dump(ctx context.Context, c *client.Client, r delegation.Range) er
 	}
 	enc := newEncoder(w)
 	var keys, bytes uint64
-	for entry, err := range c.Scan(ctx, r) {
+	for entry, err := range readAhead(ctx, c, r, shardsOf(ctx, c)) {
 		if err == nil {
 			err = enc.Encode(keyUTF8.entryOf(entry, true))
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+
+	"ironkv/delegation"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 	batchBytes = 8 << 20
 )
 
-// A Batch is a list of gets and writes that are sent together and split by
+// A Batch is a list of gets, writes and pages of scans that are sent together and split by
 // owner. It is not atomic: each item succeeds or fails by itself, and items run
 // in no particular order, those of one key included. A Batch is for one
 // goroutine at a time.
@@ -45,13 +47,24 @@ type item struct {
 	err error
 }
 
-// A Result is what became of one item of a batch, as Get, Put or Delete say it.
+// A Result is what became of one item of a batch, as Get, Put, Delete or Scan say it.
 type Result struct {
-	// Entry is what a Get found. Its Key is set in any case.
+	// Entry is what a Get found. Its Key is set in any case, but of a Scan.
 	Entry Entry
 	// Version is the new version that a Put made.
 	Version uint64
-	Err     error
+	// Page is what a Scan read; nil where Err is not.
+	Page *Page
+	Err  error
+}
+
+// A Page is what a range holds from its beginning on, at one moment.
+type Page struct {
+	// Covered is the part of the range that the page is complete for, never empty. Where it ends
+	// below the range's end, the next page begins there.
+	Covered delegation.Range
+	// Entries are in the order of their keys.
+	Entries []Entry
 }
 
 // Batch returns an empty batch.
@@ -93,8 +106,25 @@ func (b *Batch) Delete(key []byte, conds ...Condition) {
 	}
 }
 
+// Scan adds a read of the first page of r: what one host has of it from its beginning on, and as much as
+// options, or else that host, let a page have ([PageSize], [Limit], of which the lesser holds, [KeysOnly]).
+func (b *Batch) Scan(r delegation.Range, opts ...ScanOption) {
+	b.enter(callAdd)
+	defer b.leave()
+	var o scanOptions
+	for _, set := range opts {
+		set(&o)
+	}
+	it := b.add(opScan, nil)
+	it.op.rng, it.op.mode, it.op.maxBytes = r, o.mode(), clamp32(max(0, o.pageBytes))
+	it.op.limit = clamp32(o.pageLimit(o.limit))
+	if r.Empty() {
+		it.err = fmt.Errorf("scan %v: %w", r, ErrEmptyRange)
+	}
+}
+
 // callAdd is what misuse is told of those that add.
-const callAdd = "Get, Put or Delete"
+const callAdd = "Get, Put, Delete or Scan"
 
 // add makes room for an item, where it is filled in: items are large.
 func (b *Batch) add(kind opKind, key []byte) *item {
@@ -201,6 +231,12 @@ func (it *item) result() Result {
 	case it.err != nil:
 	case it.op.kind == opGet:
 		r.Entry, r.Err = it.op.entry(it.key)
+	case it.op.kind == opScan:
+		if p, err := it.op.scanned(it.op.rng); err != nil {
+			r.Err = err
+		} else {
+			r.Page = &Page{Covered: p.covered, Entries: p.entries}
+		}
 	default:
 		r.Version, r.Err = it.op.written(it.key)
 	}

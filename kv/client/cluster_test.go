@@ -176,6 +176,43 @@ func TestBatchesGoTogether(t *testing.T) {
 	}
 }
 
+// TestABatchOfPages: a batch reads the first pages of ranges, each from its owner.
+func TestABatchOfPages(t *testing.T) {
+	c := dial(t, cluster.Start(t, 2))
+	fill(t, c, 100)
+	move(t, c, between("key-00050", "key-00100"), 2)
+	b := c.Batch()
+	b.Scan(delegation.All)
+	b.Scan(between("key-00060", "key-00070"), client.KeysOnly())
+	b.Scan(between("key-00010", "key-00090"), client.Limit(3), client.PageSize(5, 0))
+	b.Scan(between("b", "a"))
+	b.Scan(between("a", "b"))
+	all, part, few, no, none := delegation.Range{From: delegation.NegInf, Until: delegation.At("key-00050")},
+		between("key-00060", "key-00070"), between("key-00010", "key-00013"), delegation.Range{}, between("a", "b")
+	results := b.Do(t.Context())
+	for i, want := range []struct {
+		covered     delegation.Range
+		keys, value int
+		err         error
+	}{{all, 50, 128, nil}, {part, 10, 0, nil}, {few, 3, 128, nil}, {no, 0, 0, client.ErrEmptyRange}, {none, 0, 0, nil}} {
+		r := results[i]
+		if want.err != nil || r.Err != nil {
+			if !errors.Is(r.Err, want.err) || r.Page != nil {
+				t.Errorf("page %d: %+v, %v, want %v", i, r.Page, r.Err, want.err)
+			}
+			continue
+		}
+		if len(r.Page.Entries) != want.keys || !r.Page.Covered.Covers(want.covered) {
+			t.Errorf("page %d: %d keys of %v, want %d of %v", i, len(r.Page.Entries), r.Page.Covered, want.keys, want.covered)
+		}
+		for _, e := range r.Page.Entries {
+			if len(e.Value) != want.value {
+				t.Errorf("page %d: %s has a value of %d bytes, want %d", i, e.Key, len(e.Value), want.value)
+			}
+		}
+	}
+}
+
 // TestAScanIsNotASnapshot: of two writes during a scan it shows the one before which it has
 // not come yet, and not the one that it has passed.
 func TestAScanIsNotASnapshot(t *testing.T) {

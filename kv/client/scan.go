@@ -19,6 +19,23 @@ type scanOptions struct {
 	pageBytes   int
 }
 
+func (o *scanOptions) mode() marshal.ScanMode {
+	if o.keysOnly {
+		return marshal.ScanKeys
+	}
+	return marshal.ScanEntries
+}
+
+// pageLimit is how many entries a page may have where left are still wanted; 0 or less, and 0 as
+// the result, is no limit.
+func (o *scanOptions) pageLimit(left int) int {
+	limit := max(0, o.pageEntries)
+	if left > 0 && (limit == 0 || left < limit) {
+		return left
+	}
+	return limit
+}
+
 // KeysOnly leaves the values out.
 func KeysOnly() ScanOption { return func(o *scanOptions) { o.keysOnly = true } }
 
@@ -45,21 +62,14 @@ func (c *Client) Scan(ctx context.Context, r delegation.Range, opts ...ScanOptio
 	for _, set := range opts {
 		set(&o)
 	}
-	mode := marshal.ScanEntries
-	if o.keysOnly {
-		mode = marshal.ScanKeys
-	}
 	return func(yield func(Entry, error) bool) {
 		left := o.limit
-		for p, err := range c.pages(ctx, r, mode, &left, o) {
+		for p, err := range c.pages(ctx, r, o.mode(), &left, o) {
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
 			for _, e := range p.entries {
-				if o.keysOnly {
-					e.Value = nil
-				}
 				if !yield(e, nil) {
 					return
 				}
@@ -93,11 +103,7 @@ func (c *Client) pages(ctx context.Context, r delegation.Range, mode marshal.Sca
 			return
 		}
 		for !r.Empty() {
-			limit := max(0, o.pageEntries)
-			if *left > 0 && (limit == 0 || *left < limit) {
-				limit = *left
-			}
-			p, err := c.page(ctx, r, mode, limit, max(0, o.pageBytes))
+			p, err := c.page(ctx, r, mode, o.pageLimit(*left), max(0, o.pageBytes))
 			if err != nil {
 				yield(page{}, err)
 				return
@@ -116,13 +122,24 @@ func (c *Client) page(ctx context.Context, r delegation.Range, mode marshal.Scan
 	k.op.rng, k.op.mode = r, mode
 	k.op.limit, k.op.maxBytes = clamp32(limit), clamp32(maxBytes)
 	c.run(k)
-	p, err := k.op.page1, k.op.err
+	p, err := k.op.scanned(r)
 	c.free(k)
+	return p, err
+}
+
+// scanned is what became of a scan from the beginning of r.
+func (o *op) scanned(r delegation.Range) (page, error) {
+	p := o.page1
 	switch {
-	case err != nil:
-		return page{}, fmt.Errorf("scan from %v: %w", r.From, err)
+	case o.err != nil:
+		return page{}, fmt.Errorf("scan from %v: %w", r.From, o.err)
 	case p.covered.From != r.From || p.covered.Empty() || !r.Covers(p.covered):
 		return page{}, fmt.Errorf("scan from %v: %w: the page covers %v", r.From, ErrUnavailable, p.covered)
+	}
+	for i := range p.entries {
+		if o.mode == marshal.ScanKeys {
+			p.entries[i].Value = nil
+		}
 	}
 	return p, nil
 }
