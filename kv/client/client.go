@@ -154,6 +154,7 @@ func (c *Client) fail(now time.Duration, err error) {
 		c.opts.logger.Error("the client's socket failed; dial again", "error", err)
 	}
 	c.engine.closed = true
+	c.startEntered(len(c.entering)) // they end at once
 	for c.engine.live.first != nil {
 		c.engine.giveUp(now, c.engine.live.first, errors.Join(ErrClosed, err))
 	}

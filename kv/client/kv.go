@@ -79,7 +79,7 @@ func (c *Client) run(k *call) {
 		return
 	}
 	c.mu.Lock()
-	c.start(c.clock.now(), &k.op)
+	c.enter(&k.op)
 	c.wait(&k.waiter)
 }
 

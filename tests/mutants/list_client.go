@@ -43,6 +43,21 @@ var clientMutants = []mutant{
 		breaks: "an unanswered write is repeated under its own number",
 	},
 	{
+		name: "client-fails-without-the-entered", file: "kv/client/client.go",
+		before: "\tc.startEntered(len(c.entering)) // they end at once\n", after: "",
+		breaks: "who calls as the socket fails gets an answer", by: "./kv/client:TestTheEnteredFailWithTheSocket",
+	},
+	{
+		name: "client-entered-are-alone", file: "kv/client/leader.go",
+		before: "+ len(c.entering) - c.entered", after: "",
+		breaks: "what has entered counts as begun", by: "./kv/client:TestTheEnteredAreStartedByGroups",
+	},
+	{
+		name: "client-takes-the-unheard-for-short", file: "kv/client/flight.go",
+		before: "\t\treturn flyingShare\n", after: "\t\treturn 0\n",
+		breaks: "no more is asked for than the host queues", by: "./kv/client:TestAnswersOfUnknownLength",
+	},
+	{
 		name: "client-crowd-is-many-samples", file: "kv/client/rtt.go",
 		before: "	case now < r.until:", after: "	case now < 0:",
 		breaks: "answers of one round trip are one sample", by: "./kv/client:TestACrowdIsOneSample",
