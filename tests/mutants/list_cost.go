@@ -9,7 +9,7 @@ var costMutants = []mutant{
 	},
 	{
 		name: "cost-leader-sends-alone", file: "kv/client/leader.go",
-		before: "	return c.waked.Add(-1) >= 0 || c.engine.live.len > own\n", after: "	return c.engine.live.len > own\n",
+		before: "	return c.waked.Add(-1) >= 0 || c.begun() > own\n", after: "	return c.begun() > own\n",
 		breaks: "whose reply came with others' sends with them", by: "./kv/client:TestCost",
 	},
 	{
