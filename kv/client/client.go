@@ -58,7 +58,7 @@ type call struct {
 func newClient(o options, conn *udp.Conn) *Client {
 	c := &Client{opts: o, clock: newClock(), conn: conn, done: make(chan struct{})}
 	c.ops.New = func() any { return &call{waiter: *newWaiter()} }
-	c.deliver = c.receive
+	c.deliver, c.entersFrom = c.receive, entersFrom
 	c.engine = &engine{
 		client: randomID(), random: rand.New(rand.NewPCG(randomID(), randomID())), nonce: randomNonce,
 		send: c.send, wake: c.wake, observer: o.observer, log: o.logger, mostFlying: mostFlying,

@@ -171,20 +171,26 @@ type gather struct {
 	// waked is how many of those who were waked last have not begun anything since;
 	// below 0, others have.
 	waked atomic.Int64
-	// entering are the ops of callers who are not alone; whoever gathers starts them.
-	// Those before entered have been.
-	entering []*op
-	entered  int
+	// entering are ops that are left to the one who gathers to start, once so many are under
+	// way as entersFrom says. Those before entered he has started.
+	entering   []*op
+	entered    int
+	entersFrom int
 }
 
-// enterGroup is how many ops are started before others get the lock.
-const enterGroup = 16
+const (
+	// entersFrom is from how many ops on those that come are started by the one who gathers. With
+	// 4,096 callers that gives a fifth more gets; fewer have what it takes to start one in their caches.
+	entersFrom = 2048
+	// enterGroup is how many ops are started before others get the lock.
+	enterGroup = 16
+)
 
 // enter starts o, or leaves that to the one who gathers: what it takes to start an op is in
 // his processor's cache then, and on his stack. Of thousands of callers it would be in no cache.
-// The caller holds mu, and waits for o next.
+// The caller holds mu, and waits for o next: he is not alone then, so that somebody gathers.
 func (c *Client) enter(o *op) {
-	if c.waked.Load() > 0 || c.begun() > 0 {
+	if c.begun() >= c.entersFrom {
 		c.entering = append(c.entering, o)
 		return
 	}

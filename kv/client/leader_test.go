@@ -51,7 +51,7 @@ func TestACrowdIsWakedInGroups(t *testing.T) {
 func crowded(t *testing.T, n int) (*world, *Client, []*op) {
 	w := newWorld(t, 1)
 	c := &Client{engine: w.e, clock: newClock(), opts: options{timeout: time.Hour, logger: slog.New(slog.DiscardHandler)}}
-	w.e.wake = c.wake
+	w.e.wake, c.entersFrom = c.wake, 1
 	w.get("k")
 	w.open(1)
 	m := next[*marshal.GetRequest](w, 1)
@@ -68,7 +68,7 @@ func crowded(t *testing.T, n int) (*world, *Client, []*op) {
 	return w, c, ops
 }
 
-// Who comes while others wait is started by the one who gathers, in order, and by groups.
+// Who comes while many others wait is started by the one who gathers, in order, and by groups.
 func TestTheEnteredAreStartedByGroups(t *testing.T) {
 	w, c, ops := crowded(t, enterGroup+1)
 	w.quiet()
@@ -118,6 +118,7 @@ func TestCloseAmongCallers(t *testing.T) {
 		}
 		c := newClient(options{timeout: time.Hour, logger: slog.New(slog.DiscardHandler)}, conn)
 		c.engine.adopt([]*host{{id: 1, addr: conn.LocalAddr()}}, 1) // who does not answer
+		c.entersFrom = 1
 		var callers sync.WaitGroup
 		for range 200 {
 			callers.Go(func() {
