@@ -16,6 +16,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"format":"ironkv-backup-1","keys":1,"bytes":2,"files":[{"name":"0000.jsonl","from":null,"until":{"key":"b"},"keys":1,"bytes":2,"length":20,"sha256":"00"}]}`))
 	f.Add([]byte(`{"format":"ironkv-backup-1","files":[{"name":"../x"}]}`))
 	f.Add([]byte(`{"format":"ironkv-backup-1","keys":1,"files":[{"name":"a","keys":18446744073709551615},{"name":"b","keys":2}]}`))
+	f.Add([]byte(`{"format":"ironkv-backup-1","keys":2,"files":[{"name":"a","until":null,"until64":"/w=="},{"name":"b","until64":"?"},{"name":"c","until":""}]}`))
 	f.Add([]byte(`{"format":"ironkv-backup-2"}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -33,6 +34,15 @@ func FuzzManifest(f *testing.F) {
 			}
 			if file.Keys > m.Keys || file.Bytes > m.Bytes {
 				t.Fatalf("%q has more than all: %+v", file.Name, m)
+			}
+			until, err := file.until() // where a backup that was interrupted goes on
+			if err != nil {
+				continue
+			}
+			var printed rangeJSON
+			printed.Until, printed.Until64 = keyUTF8.boundJSON(until)
+			if again, err := printed.until(); err != nil || again != until {
+				t.Fatalf("%v is printed as %+v, and read as %v, %v", until, printed, again, err)
 			}
 		}
 	})

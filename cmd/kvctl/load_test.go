@@ -251,6 +251,32 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
+// FuzzTSVLine: a line of any bytes is refused, or is a key, a tab and the value as it
+// stands; and a key that was read is read again from how it is printed.
+func FuzzTSVLine(f *testing.F) {
+	formats := []keyFormat{keyUTF8, keyHex, keyBase64}
+	for i, line := range []string{"key\tvalue\twith a tab", "6b6579\tvalue", "a2V5\t", "no tab", "\t", "zz\tno hex", ""} {
+		f.Add(uint8(i), []byte(line))
+	}
+	f.Fuzz(func(t *testing.T, format uint8, line []byte) {
+		keys := formats[int(format)%len(formats)]
+		it, ok, err := keys.parseTSVLine(line)
+		if !ok {
+			if err == nil && len(line) > 0 || it.key != nil || it.value != nil {
+				t.Fatalf("%q: no entry, but %+v, %v", line, it, err)
+			}
+			return
+		}
+		key, value, tab := bytes.Cut(line, []byte{'\t'})
+		if err != nil || !tab || !bytes.Equal(value, it.value) || keys == keyUTF8 && !bytes.Equal(key, it.key) {
+			t.Fatalf("%q: key %q, value %q, %v", line, it.key, it.value, err)
+		}
+		if again, err := keys.decode(keys.encode(it.key)); err != nil || !bytes.Equal(again, it.key) {
+			t.Fatalf("%q as %s is read as %q, %v", it.key, keys, again, err)
+		}
+	})
+}
+
 func TestLineTooLong(t *testing.T) {
 	err := eachLine(strings.NewReader("short\n"+strings.Repeat("x", maxLineBytes+1)), func(int, []byte) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "line 2") {
