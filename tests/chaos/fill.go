@@ -148,13 +148,22 @@ type write struct {
 // a host has not seen yet that its disk has room again, or was so slow that the session
 // of the client ended.
 func calmly(ctx context.Context, db *client.Client, writes []write) error {
+	for part := range slices.Chunk(writes, fillBatch) {
+		if err := atLast(ctx, db, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atLast tries until the writes are made. Each few of them have the time that anything
+// may take: all together take as long as the machine is slow.
+func atLast(ctx context.Context, db *client.Client, writes []write) error {
 	ctx, cancel := context.WithTimeout(ctx, restTime)
 	defer cancel()
-	for part := range slices.Chunk(writes, fillBatch) {
-		for err := try(ctx, db, part); err != nil; err = try(ctx, db, part) {
-			if !wait(ctx, 100*time.Millisecond) {
-				return late(ctx, "with every host up and no fault at all, a write fails: %v", err)
-			}
+	for err := try(ctx, db, writes); err != nil; err = try(ctx, db, writes) {
+		if !wait(ctx, 100*time.Millisecond) {
+			return late(ctx, "with every host up and no fault at all, a write fails: %v", err)
 		}
 	}
 	return nil
