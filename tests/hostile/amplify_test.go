@@ -121,7 +121,12 @@ func TestNoAmplificationUnderOverload(t *testing.T) {
 		}
 	}
 	s.settle()
-	stranger.checkReturn("a stranger among a crowd")
+	if stranger.checkReturn("a stranger among a crowd") == 0 {
+		t.Error("nothing came back to the stranger: the test is vacuous")
+	}
+	if len(crowd.received()) == 0 {
+		t.Error("nothing came back to the crowd: the test is vacuous")
+	}
 }
 
 // From an unproven address, for each kind of message alone, many in a datagram,
