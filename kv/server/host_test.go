@@ -20,9 +20,26 @@ type live struct {
 
 func newLive(t testing.TB) *live {
 	t.Helper()
-	cfg := kv.Config{Me: 1, Root: 1, Members: []marshal.Member{{ID: 1, Address: hostAddr.String()}}}
+	return newLiveOf(t, marshal.Member{ID: 1, Address: hostAddr.String()})
+}
+
+// Incarnations of a live host, and of every other member of its cluster.
+const (
+	liveIncarnation marshal.Incarnation = 7
+	peerIncarnation marshal.Incarnation = 8
+)
+
+// toLive is how another host of the cluster begins what it says to the live one.
+func toLive(from delegation.HostID) marshal.PeerHeader {
+	return marshal.PeerHeader{From: from, FromIncarnation: peerIncarnation, ToIncarnation: liveIncarnation}
+}
+
+// newLiveOf is newLive in a cluster of more members, of whom the first is the live one.
+func newLiveOf(t testing.TB, members ...marshal.Member) *live {
+	t.Helper()
+	cfg := kv.Config{Me: 1, Root: 1, Members: members}
 	st := store.NewMemory(store.MemoryOptions{})
-	host, err := kv.New(cfg, kv.NewState(cfg, kv.Birth{Incarnation: 7}), st)
+	host, err := kv.New(cfg, kv.NewState(cfg, kv.Birth{Incarnation: liveIncarnation}), st)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +50,33 @@ func newLive(t testing.TB) *live {
 	socket := newFakeSocket(new(events))
 	l := &live{loop: newLoop(1, host, st, socket, m), socket: socket}
 	l.report = newReporter(discard())
-	socket.put(clientAddr, &marshal.Hello{Nonce: marshal.Nonce{1}})
-	l.must(t)
-	cookie := socket.taken()[0].msg.(*marshal.CookieReply)
-	socket.put(clientAddr, &marshal.Open{Nonce: cookie.Nonce, Cookie: cookie.Cookie})
-	l.must(t)
-	l.session = socket.taken()[0].msg.(*marshal.Opened).Session
+	for _, other := range members[1:] {
+		socket.put(m.addressOf(other.ID), &marshal.Greet{PeerHeader: toLive(other.ID)})
+		l.must(t)
+	}
+	l.session = l.open(t, clientAddr)
 	return l
+}
+
+// open opens a session from an address.
+func (l *live) open(t testing.TB, src netip.AddrPort) marshal.SessionID {
+	t.Helper()
+	cookie := l.ask(t, src, &marshal.Hello{Nonce: marshal.Nonce{1}}).(*marshal.CookieReply)
+	return l.ask(t, src, &marshal.Open{Nonce: cookie.Nonce, Cookie: cookie.Cookie}).(*marshal.Opened).Session
+}
+
+// ask returns the answer that a turn brings.
+func (l *live) ask(t testing.TB, src netip.AddrPort, m marshal.Message) marshal.Message {
+	t.Helper()
+	l.socket.put(src, m)
+	l.must(t)
+	for _, s := range l.socket.taken() {
+		if s.dst == src {
+			return s.msg
+		}
+	}
+	t.Fatalf("no answer to %T", m)
+	return nil
 }
 
 func (l *live) must(t testing.TB) {
@@ -55,12 +92,11 @@ func (l *live) header(n uint64) marshal.RequestHeader {
 
 func (l *live) put(t testing.TB, n uint64, key delegation.Key, value []byte) {
 	t.Helper()
-	l.socket.put(clientAddr, &marshal.SetRequest{
+	r := l.ask(t, clientAddr, &marshal.SetRequest{
 		RequestHeader: l.header(n), WriteHeader: marshal.WriteHeader{Floor: n, Operation: marshal.OperationID{Client: 1, Counter: n}},
 		Key: key, Value: value,
-	})
-	l.must(t)
-	if r := l.socket.taken()[0].msg.(*marshal.SetReply); r.Result != marshal.SetApplied {
+	}).(*marshal.SetReply)
+	if r.Result != marshal.SetApplied {
 		t.Fatalf("put %s: %v", key, r.Result)
 	}
 }
@@ -122,14 +158,19 @@ func BenchmarkTurn(b *testing.B) {
 	}
 }
 
-// FuzzMessages gives a live host whatever bytes, from a client and from a peer's
-// address: it neither crashes nor halts, and serves on.
-func FuzzMessages(f *testing.F) {
-	for _, m := range []marshal.Message{
+// kinds are messages that hosts receive.
+func kinds() []marshal.Message {
+	return []marshal.Message{
 		get(1), set(2), delegate(1), &marshal.Hello{}, &marshal.Open{}, &marshal.AuditRequest{}, &marshal.Greet{},
 		&marshal.Mismatch{}, &marshal.Propose{}, &marshal.Consent{}, &marshal.Ack{}, &marshal.Shard{}, &marshal.MoveOrder{},
 		&marshal.ScanRequest{}, &marshal.Opened{}, &marshal.CloseRequest{},
-	} {
+	}
+}
+
+// FuzzMessages gives a live host whatever bytes, from a client and from a peer's
+// address: it neither crashes nor halts, and serves on.
+func FuzzMessages(f *testing.F) {
+	for _, m := range kinds() {
 		f.Add(marshal.Append(nil, m), false)
 		f.Add(marshal.Append(nil, m), true)
 	}
