@@ -29,14 +29,16 @@ const (
 
 // An attacker knows as much as somebody can learn who may talk to the hosts: the
 // format, every host's incarnation, sessions of his own, honest keys, datagrams
-// that he said himself. He has many addresses, and reads what he needs of what
-// comes back.
+// that he said himself. He has many ports, of several addresses of which one is the
+// honest clients', and reads what he needs of what comes back.
 type attacker struct {
 	rng     *rand.Rand
 	probes  []*probe // proven: each has a session
 	opened  []*marshal.Opened
 	fresh   []*net.UDPConn // addresses that have proven nothing
-	crowd   []*net.UDPConn // more of them
+	crowd   []*probe       // more of them, connected to nothing
+	opening int            // of the crowd, whose turn it is to open a session
+	taken   int            // sessions that the crowd was given
 	peer    marshal.Incarnation
 	real    [][]byte // datagrams that were answered before
 	counter uint64
@@ -47,14 +49,14 @@ type attacker struct {
 func newAttacker(t *testing.T, seed uint64, hosts []netip.AddrPort) *attacker {
 	t.Helper()
 	a := &attacker{rng: rand.New(rand.NewPCG(seed, 9)), target: hosts[0], peer: newProbe(t, hosts[1]).session().Incarnation}
-	for range greedy {
-		p := newProbe(t, hosts[0])
+	for i := range greedy {
+		p := newProbeAt(t, place(i), hosts[0])
 		a.probes = append(a.probes, p)
 		a.opened = append(a.opened, p.session())
-		a.fresh = append(a.fresh, newAddress(t))
+		a.fresh = append(a.fresh, newAddress(t, place(i)))
 	}
-	for range crowd {
-		a.crowd = append(a.crowd, newAddress(t))
+	for i := range crowd {
+		a.crowd = append(a.crowd, &probe{tb: t, conn: newAddress(t, place(i))})
 	}
 	for n := range uint64(50) {
 		m := marshal.Append(nil, &marshal.SetRequest{
@@ -72,9 +74,9 @@ func newAttacker(t *testing.T, seed uint64, hosts []netip.AddrPort) *attacker {
 	return a
 }
 
-func newAddress(t *testing.T) *net.UDPConn {
+func newAddress(t *testing.T, at net.IP) *net.UDPConn {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,13 +127,22 @@ var attacks = []attack{
 		a.say(d[:a.rng.IntN(len(d))])
 	}},
 	{"many addresses", func(a *attacker) {
-		_, _ = a.crowd[a.rng.IntN(crowd)].WriteToUDPAddrPort(a.real[a.rng.IntN(len(a.real))], a.target)
+		_, _ = a.crowd[a.rng.IntN(crowd)].conn.WriteToUDPAddrPort(a.real[a.rng.IntN(len(a.real))], a.target)
 	}},
 	{"forged by a host", (*attacker).forgeHost},
+	{"forged acknowledgements", func(a *attacker) { a.say(a.acks()) }},
 	{"forged sessions", (*attacker).forgeSession},
 	{"never acknowledges", (*attacker).neverAcknowledge},
 	{"sessions without end", (*attacker).openSessions},
 	{"first fragments", (*attacker).beginFragments},
+}
+
+// plausible is what honest clients do too, as far as a host can tell: very many at once that come for
+// a session, and some that take long answers as fast as it sends them. What speed it leaves to others
+// is logged, not asserted; all else is.
+var plausible = []attack{
+	{"a crowd's sessions", (*attacker).openCrowd},
+	{"acknowledged unread", func(a *attacker) { a.sendProven(a.rng.IntN(len(a.probes)), a.acks()) }},
 }
 
 // forgeHost says what only host 2 may say, from an address that is not its own.
@@ -147,6 +158,17 @@ func (a *attacker) forgeHost() {
 		&marshal.Propose{PeerHeader: h, Range: delegation.All},
 		&marshal.Consent{PeerHeader: h, Reason: marshal.OrderAccepted},
 	)
+}
+
+// acks acknowledges what the host may have sent, or not: in whole, and a part.
+func (a *attacker) acks() []byte {
+	var frames []byte
+	for range 20 {
+		id := a.rng.Uint64N(1 << a.rng.IntN(20))
+		frames = append(frames, acknowledgement(a.probes[0].run, id)...)
+		frames = append(frames, acknowledgement(a.probes[0].run, id, a.rng.Uint64N(1<<20), 1+a.rng.Uint64N(1<<20))...)
+	}
+	return sealed(a.rng.Uint64N(8), frames)
 }
 
 // forgeSession uses sessions that it has to guess.
@@ -193,6 +215,22 @@ func (a *attacker) openSessions() {
 	for i := range a.probes {
 		a.sendProven(i, a.envelope(&marshal.Hello{Nonce: marshal.Nonce(randomBytes(a.rng, 16))}))
 	}
+}
+
+// openCrowd does so from one after the other of very many addresses.
+func (a *attacker) openCrowd() {
+	p := a.crowd[a.opening%crowd]
+	a.opening++
+	messages := []marshal.Message{&marshal.Hello{Nonce: marshal.Nonce(randomBytes(a.rng, 16))}}
+	for _, m := range open(p.received()) {
+		switch m := m.(type) {
+		case *marshal.CookieReply:
+			messages = append(messages, &marshal.Open{Nonce: m.Nonce, Cookie: m.Cookie})
+		case *marshal.Opened:
+			a.taken++
+		}
+	}
+	_, _ = p.conn.WriteToUDPAddrPort(a.envelope(messages...), a.target)
 }
 
 // beginFragments begins the longest messages, and finishes none.

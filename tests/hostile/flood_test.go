@@ -129,13 +129,19 @@ type besieged struct {
 
 func besiege(t *testing.T, attackers int) *besieged {
 	t.Helper()
+	return besiegeHosts(t, attackers, "--memory")
+}
+
+// besiegeHosts is besiege of hosts with args, which keep their data on disk without --memory.
+func besiegeHosts(t *testing.T, attackers int, args ...string) *besieged {
+	t.Helper()
 	dir := t.TempDir()
 	kvd, err := daemon.Build(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &besieged{T: t}
-	if b.hosts, err = daemon.Start(context.WithoutCancel(t.Context()), kvd, dir, 2, "--memory"); err != nil {
+	if b.hosts, err = daemon.Start(context.WithoutCancel(t.Context()), kvd, dir, 2, args...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -267,17 +273,35 @@ const tollHead = "| attack | attacks/s | increments/s beside it, elsewhere | at 
 
 // Every attack at full speed, while honest clients count: nothing changes that the
 // honest did not change, the owners are those that they ordered, memory is bounded,
-// and the honest keep half of their speed.
+// and the honest keep half of their speed; with data in memory, and on disk.
 func TestFlood(t *testing.T) {
-	b := besiege(t, 2)
-	c := b.toll(attacks)
 	t.Log(tollHead)
-	b.row("all of them in turns", c)
-	if c.flooded == 0 {
-		t.Error("the honest were not served at all")
+	for _, args := range [][]string{{"--memory"}, nil} {
+		name := "in memory"
+		if args == nil {
+			name = "on disk"
+		}
+		t.Run(name, func(t *testing.T) {
+			b := besiegeHosts(t, 2, args...)
+			c := b.toll(attacks)
+			if c.flooded == 0 {
+				t.Error("the honest were not served at all")
+			}
+			b.keeps(c)
+			b.under(b.addrs[0], attacks, b.attackers)
+			b.conclude()
+			b.row("all of them in turns, data "+name, c)
+		})
 	}
-	b.keeps(c)
-	b.under(b.addrs[0], attacks, b.attackers)
+}
+
+// The same with what is no attack as far as a host can tell, until a crowd has sessions.
+func TestFloodOfThePlausible(t *testing.T) {
+	b := besiege(t, 1)
+	for b.attackers[0].taken == 0 {
+		b.under(b.addrs[0], plausible, b.attackers)
+	}
+	t.Logf("a crowd took %d sessions", b.attackers[0].taken)
 	b.conclude()
 }
 
@@ -329,12 +353,14 @@ func TestFloodOfOneKind(t *testing.T) {
 		t.Skip("TestFlood has all of them at once; make hostile runs this")
 	}
 	t.Log(tollHead)
-	for _, k := range attacks {
+	for i, k := range slices.Concat(attacks, plausible) {
 		t.Run(k.name, func(t *testing.T) {
 			b := besiege(t, 2)
 			c := b.toll([]attack{k})
 			b.row(k.name, c)
-			b.keeps(c)
+			if i < len(attacks) {
+				b.keeps(c)
+			}
 			b.under(b.addrs[0], []attack{k}, b.attackers)
 			b.conclude()
 		})

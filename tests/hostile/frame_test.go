@@ -38,8 +38,13 @@ func fragment(id uint64, offset, total int, sum uint32, data []byte) []byte {
 	return append(b, data...)
 }
 
-// acknowledgement makes a frame that acknowledges the whole of a transmission.
-func acknowledgement(nonce, id uint64) []byte {
+// acknowledgement makes a frame that acknowledges a transmission: of each pair of numbers the second
+// as many bytes, behind the first that are left out; without any, the whole.
+func acknowledgement(nonce, id uint64, pairs ...uint64) []byte {
 	b := binary.LittleEndian.AppendUint64([]byte{frameAck}, nonce)
-	return append(binary.AppendUvarint(b, id), 0)
+	b = append(binary.AppendUvarint(b, id), byte(len(pairs)/2))
+	for _, n := range pairs {
+		b = binary.AppendUvarint(b, n)
+	}
+	return b
 }
