@@ -145,7 +145,7 @@ var sessionMutants = []mutant{
 	},
 	{
 		name: "few-origins-take-all-sessions", file: "kv/origin.go",
-		before: " || left < limit/(originShare+1) && own > left/newcomerShare\n", after: "\n",
+		before: " || left < limit/(originShare+1) && own > left/newcomerShare\n", after: " || left < 0\n",
 		breaks: "no few origins, one after the other, leave nothing to others", by: "./kv",
 	},
 	{
