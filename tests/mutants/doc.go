@@ -18,7 +18,8 @@
 //	           linearizability, liveness
 //	explore    the complete scopes (tests/explore)
 //	chaos      a round or some of real processes (tests/chaos), of mutants that name it only:
-//	           it has to end with the exit code of a violation of safety
+//	           it has to end with the exit code of a violation of safety. Whether a few rounds
+//	           come to see the fault is chance: such mutants are tried by name, in no part
 //	./package  the tests of a package, -short; ./package:Name only those so named
 //
 // The check that a mutant names comes first, then those of its directory. Each is
