@@ -187,4 +187,10 @@ var serverMutants = []mutant{
 		before: "		if !addr.Addr().IsLoopback() {\n", after: "		if false {\n",
 		breaks: "without --insecure nobody beyond this machine reaches a host",
 	},
+	{
+		name: "clock-read-before-receiving", file: "kv/server/loop.go",
+		before: "	if err := l.receive(); err != nil {\n		return err\n	}\n	now := l.watch.now()\n",
+		after:  "	now := l.watch.now()\n	if err := l.receive(); err != nil {\n		return err\n	}\n",
+		breaks: "a run of the loop that ships can be commuted into atomic steps", by: "./kv/server:TestReductionOfARealRun",
+	},
 }
