@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// receiveAck takes one acknowledgement frame.
-func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
+// receiveAck takes one acknowledgement frame, and reports whether it is of something under way.
+func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) bool {
 	t.stats.AcksIn++
 	i, found := slices.BinarySearchFunc(p.flying, f.id, func(tr *transmission, id uint64) int {
 		switch {
@@ -19,7 +19,7 @@ func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
 	})
 	if f.nonce != t.cfg.Nonce || !found {
 		t.stats.Drops[DropStale]++
-		return
+		return false
 	}
 	tr := p.flying[i]
 	news := news{sentAt: -1}
@@ -37,7 +37,7 @@ func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
 		p.rtt.sample(now - news.sentAt)
 	}
 	if !news.any {
-		return
+		return true
 	}
 	if f.ranges != 0 {
 		tr.progress = now
@@ -47,6 +47,7 @@ func (t *Transport) receiveAck(now time.Duration, p *peer, f *frame) {
 	t.active.advance(p, t.due(p))
 	t.findLost(p)
 	t.markDirty(p)
+	return true
 }
 
 // news is what an acknowledgement told.

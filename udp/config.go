@@ -81,8 +81,8 @@ type Config struct {
 	NoPoll bool
 	// Guard has a Conn see to it that floods do not reach it: while Strangers send more than 20
 	// datagrams a millisecond, or one of them more than one in 3 ms, or a Client more than 4 a
-	// millisecond that are malformed or blamed (Conn.Blame), the kernel drops most of those before
-	// they are queued. A small part passes, so that who has a reason to knock is heard if he repeats
+	// millisecond that are malformed, acknowledge nothing that is under way and hold nothing else, or are
+	// blamed (Conn.Blame), the kernel drops most of those before they are queued. A small part passes, so that who has a reason to knock is heard if he repeats
 	// it. Where the kernel takes no filters (SO_ATTACH_FILTER of Linux), nothing is dropped. A
 	// Transport ignores it.
 	Guard bool

@@ -224,8 +224,8 @@ func TestGuardIsConstant(t *testing.T) {
 	}
 }
 
-// What a datagram is worth: nothing of a Stranger, and of a Client nothing that is malformed, or
-// begins more than a sender of this package has unfinished.
+// What a datagram is worth: nothing of a Stranger, and of a Client nothing that is malformed, begins
+// more than a sender of this package has unfinished, or only acknowledges what is not under way.
 func TestWhatIsWorthNothing(t *testing.T) {
 	tr := NewTransport(Config{Nonce: 1})
 	client, other := stranger(1), stranger(2)
@@ -239,12 +239,29 @@ func TestWhatIsWorthNothing(t *testing.T) {
 	begin := func(id uint64) []byte {
 		return sealed(func(b []byte) []byte { return appendFragment(b, id, 0, DefaultMaxMessage, 1, make([]byte, 100)) })
 	}
+	if err := tr.Send(0, client, []byte("long"), Reliable); err != nil {
+		t.Fatal(err)
+	}
+	tr.Flush(0, func(netip.AddrPort, []byte) {})
+	ack := func(ids ...uint64) []byte {
+		return sealed(func(b []byte) []byte {
+			for _, id := range ids {
+				b = appendAck(b, 1, id, nil)
+			}
+			return b
+		})
+	}
 	for _, c := range []struct {
 		what     string
 		src      netip.AddrPort
 		datagram []byte
 		want     bool
 	}{
+		{"acknowledgements of nothing", client, ack(8, 9), true},
+		{"those beside one of something", client, ack(8, 0, 9), false},
+		{"the same again", client, ack(8, 0, 9), true},
+		{"a message beside one of nothing", client, sealed(func(b []byte) []byte { return appendMessage(appendAck(b, 1, 8, nil), nil) }), false},
+		{"a sign of life", client, sealed(func(b []byte) []byte { return append(b, framePong) }), false},
 		{"a stranger's message", other, message, true},
 		{"a client's message", client, message, false},
 		{"a client's junk", client, []byte("junk"), true},

@@ -115,7 +115,8 @@ func (t *Transport) Receive(now time.Duration, src netip.AddrPort, datagram []by
 }
 
 // receive is Receive without delivery: the messages are left in inbox. It reports whether the
-// datagram was worth nothing: a Stranger's, malformed, or more than its address may have unfinished.
+// datagram was worth nothing: a Stranger's, malformed, more than its address may have unfinished, or
+// nothing but acknowledgements of what is not under way.
 func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []byte) (bad bool) {
 	t.stats.DatagramsIn++
 	t.stats.BytesIn += uint64(len(datagram))
@@ -129,7 +130,7 @@ func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []by
 		return true
 	}
 	p := t.obtain(src, true)
-	bad = p.class == Stranger
+	idle := true
 	p.heardAt = now
 	if p.limited() {
 		p.credit += len(datagram)
@@ -139,16 +140,21 @@ func (t *Transport) receive(now time.Duration, src netip.AddrPort, datagram []by
 		switch f.kind {
 		case frameMessage:
 			t.deliver(src, f.data, nil)
+			idle = false
 		case frameFragment:
 			bad = t.receiveFragment(now, p, nonce, &f) || bad
+			idle = false
 		case frameAck:
-			t.receiveAck(now, p, &f)
+			idle = !t.receiveAck(now, p, &f) && idle
 		case framePing:
 			p.pongDue = true
 			t.markDirty(p)
+			idle = false
+		case framePong:
+			idle = false
 		}
 	}
-	return bad
+	return bad || idle || p.class == Stranger
 }
 
 // class returns what an address is.

@@ -22,10 +22,13 @@ const (
 	severalTime = kv.Second
 	// strangerRate is how many messages of strangers a host takes in a millisecond, and
 	// strangerBurst how many at once; more are dropped, since to answer all that they
-	// send would take the time of everybody else. Whoever asks for a session counts as a
-	// stranger, whatever his address: it takes two messages, once.
+	// send would take the time of everybody else. Who asks for a session though his address
+	// has one counts as a stranger, too: it takes two messages, once. There are againRate
+	// and againBurst of those: it is they who make a host write, and newcomers do not wait for them.
 	strangerRate  = 20
 	strangerBurst = 1024
+	againRate     = 2
+	againBurst    = 128
 	// maxBehind is how many messages may wait beside, and how many behind; more are
 	// dropped. It is what can be refused in a fraction of MaxWait.
 	maxBehind = 16 * maxBatchSteps
@@ -58,6 +61,7 @@ type lanes struct {
 	kept                  int                      // how many these were when they were last looked at
 	latest                source
 	strangers             int     // how many messages of strangers may come in now
+	again                 int     // the same of clients that ask for one more session
 	now                   kv.Time // of the last stamp
 	crowded               uint64  // dropped since the start, as too much came
 }
@@ -76,7 +80,7 @@ type places struct{ source, origin uint16 }
 func newLanes(hosts map[netip.AddrPort]delegation.HostID) lanes {
 	return lanes{
 		hosts: hosts, proven: map[netip.AddrPort]struct{}{}, sessions: func(func(netip.AddrPort) bool) {},
-		strangers: strangerBurst, origin: lanePlaces, seed: maphash.Bytes(maphash.MakeSeed(), nil),
+		strangers: strangerBurst, again: againBurst, origin: lanePlaces, seed: maphash.Bytes(maphash.MakeSeed(), nil),
 	}
 }
 
@@ -96,14 +100,18 @@ func (l *lanes) prove(src netip.AddrPort) {
 
 // add copies a message in, or reports false where too many of its source wait.
 func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
+	s := l.who(src)
 	if l.stranger(src, msg) {
-		if l.strangers == 0 {
+		left := &l.strangers
+		if s.proven {
+			left = &l.again
+		}
+		if *left == 0 {
 			l.crowded++
 			return false
 		}
-		l.strangers--
+		*left--
 	}
-	s := l.who(src)
 	a := arrival{src: src, host: s.host, places: s.places}
 	lane := &l.front
 	switch {
@@ -192,6 +200,7 @@ func (l *lanes) take() (arrival, []byte, bool) {
 func (l *lanes) stamp(now kv.Time) {
 	if ms := int((now - l.now) / kv.Millisecond); ms > 0 {
 		l.strangers = min(l.strangers+ms*strangerRate, strangerBurst)
+		l.again = min(l.again+ms*againRate, againBurst)
 		l.now += kv.Time(ms) * kv.Millisecond
 	}
 	l.front.stamp(now)

@@ -52,7 +52,7 @@ func TestAFloodWaitsForItself(t *testing.T) {
 			l.add(greedy[i%len(greedy)], hello)
 		}
 		l.add(src, []byte("h"))
-		if got, most := l.turns(t, src), laneShare+strangerBurst+1; got > most {
+		if got, most := l.turns(t, src), laneShare+strangerBurst+againBurst+1; got > most {
 			t.Errorf("message %d is the one from %v, want at most the %dth", got, src, most)
 		}
 		if l.crowded == 0 || l.behind.len() > maxBehind {
@@ -236,6 +236,40 @@ func TestStrangersAreFew(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("took %d of strangers at %d ns, want %d", got, c.now, c.want)
+		}
+	}
+}
+
+// Of clients that ask for one more session few are heard, and newcomers are none the worse for it.
+func TestWhoAsksAgainWaitsForHimself(t *testing.T) {
+	l := newLanes(nil)
+	hello := marshal.Append(nil, &marshal.Hello{})
+	for i := range strangerBurst {
+		l.prove(forged(i))
+	}
+	for _, c := range []struct {
+		now                  kv.Time
+		again, first, others int
+	}{{0, againBurst, strangerBurst, 10}, {kv.Millisecond, againRate, strangerRate, 10}} {
+		l.stamp(c.now)
+		var again, first, others int
+		count := func(n *int, src netip.AddrPort, msg []byte) {
+			if l.add(src, msg) {
+				*n++
+			}
+		}
+		for i := range 2 * strangerBurst {
+			count(&again, forged(i%strangerBurst), hello)
+		}
+		for i := range 2 * strangerBurst {
+			count(&first, forged(strangerBurst+i), hello)
+		}
+		for i := range c.others {
+			count(&others, forged(i), []byte("x"))
+		}
+		if again != c.again || first != c.first || others != c.others {
+			t.Errorf("took %d of clients for a session, %d of newcomers, %d of clients for all else; want %d, %d, %d",
+				again, first, others, c.again, c.first, c.others)
 		}
 	}
 }

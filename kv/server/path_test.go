@@ -219,7 +219,7 @@ func (p *path) turns(most int) bool {
 // check holds lanes and transport against their bounds.
 func (p *path) check() {
 	l := &p.inbox
-	if l.beside.len() > maxBehind || l.behind.len() > maxBehind || l.strangers < 0 || l.strangers > strangerBurst {
+	if l.beside.len() > maxBehind || l.behind.len() > maxBehind || min(l.strangers, l.again) < 0 || l.strangers > strangerBurst || l.again > againBurst {
 		p.Fatalf("%d messages wait beside and %d behind, %d of strangers may come", l.beside.len(), l.behind.len(), l.strangers)
 	}
 	waiting, ofOrigin := 0, 0

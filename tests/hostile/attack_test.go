@@ -132,6 +132,7 @@ var attacks = []attack{
 	{"forged by a host", (*attacker).forgeHost},
 	{"forged acknowledgements", func(a *attacker) { a.say(a.acks()) }},
 	{"forged sessions", (*attacker).forgeSession},
+	{"acknowledgements of nothing", func(a *attacker) { a.sendProven(a.rng.IntN(len(a.probes)), a.acks()) }},
 	{"never acknowledges", (*attacker).neverAcknowledge},
 	{"sessions without end", (*attacker).openSessions},
 	{"first fragments", (*attacker).beginFragments},
@@ -142,7 +143,7 @@ var attacks = []attack{
 // is logged, not asserted; all else is.
 var plausible = []attack{
 	{"a crowd's sessions", (*attacker).openCrowd},
-	{"acknowledged unread", func(a *attacker) { a.sendProven(a.rng.IntN(len(a.probes)), a.acks()) }},
+	{"acknowledged unread", (*attacker).acknowledgeUnread},
 }
 
 // forgeHost says what only host 2 may say, from an address that is not its own.
@@ -186,11 +187,33 @@ func (a *attacker) forgeSession() {
 // neverAcknowledge asks for long answers, from proven addresses.
 func (a *attacker) neverAcknowledge() {
 	i := a.rng.IntN(len(a.probes))
+	a.sendProven(i, a.envelope(a.askForMuch(i)))
+}
+
+// askForMuch is a request for a long answer from the i-th proven address.
+func (a *attacker) askForMuch(i int) marshal.Message {
 	a.counter++
-	d := a.envelope(&marshal.GetRequest{
+	return &marshal.GetRequest{
 		RequestHeader: marshal.RequestHeader{Session: a.opened[i].Session, Number: 1<<31 + a.counter}, Key: "large",
-	})
-	a.sendProven(i, d)
+	}
+}
+
+// acknowledgeUnread asks for them, and, as soon as some of one has come, acknowledges the whole and
+// asks for the next: so that nothing is queued for long of what the host sends.
+func (a *attacker) acknowledgeUnread() {
+	const askAnyway = 64 // one step in so many asks whatever has come, since some is lost
+	i := a.rng.IntN(len(a.probes))
+	var frames []byte
+	for _, id := range a.probes[i].begun() {
+		frames = append(frames, acknowledgement(a.probes[i].run, id)...)
+		frames = append(frames, message(a.askForMuch(i))...)
+	}
+	if a.rng.IntN(askAnyway) == 0 {
+		frames = append(frames, message(a.askForMuch(i))...)
+	}
+	if len(frames) > 0 {
+		a.sendProven(i, sealed(a.rng.Uint64(), frames))
+	}
 }
 
 // sendProven sends from the i-th proven address, to wherever the flood goes.

@@ -30,6 +30,8 @@ type probe struct {
 	conn *net.UDPConn
 	sent int    // bytes of datagrams
 	run  uint64 // of the host's process, as its last answer to ask had it
+	// unseen is the least id of a transmission of which nothing has come yet, see begun.
+	unseen uint64
 }
 
 func newProbe(tb testing.TB, host netip.AddrPort) *probe {
@@ -73,24 +75,49 @@ func (p *probe) send(datagram []byte) {
 // received takes all datagrams that have come back, without waiting.
 func (p *probe) received() (datagrams [][]byte) {
 	p.tb.Helper()
+	buf := make([]byte, 1<<16)
+	for b := p.next(buf); b != nil; b = p.next(buf) {
+		datagrams = append(datagrams, bytes.Clone(b))
+	}
+	return datagrams
+}
+
+// next takes a datagram that has come back into buf, as much of it as there is room for; nil where
+// there is none.
+func (p *probe) next(buf []byte) []byte {
+	p.tb.Helper()
 	raw, err := p.conn.SyscallConn()
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	buf := make([]byte, 1<<16)
-	for {
-		n := -1
-		if err := raw.Read(func(fd uintptr) bool {
-			n, _, _ = syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
-			return true
-		}); err != nil {
-			p.tb.Fatal(err)
-		}
-		if n < 0 {
-			return datagrams
-		}
-		datagrams = append(datagrams, bytes.Clone(buf[:n]))
+	n := -1
+	if err := raw.Read(func(fd uintptr) bool {
+		n, _, _ = syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
+		return true
+	}); err != nil {
+		p.tb.Fatal(err)
 	}
+	if n < 0 {
+		return nil
+	}
+	return buf[:n]
+}
+
+// begun returns which transmissions something has come of for the first time since it was last
+// called. It reads no more of the datagrams than that.
+func (p *probe) begun() (ids []uint64) {
+	p.tb.Helper()
+	buf := make([]byte, len(sealed(0, nil))+1+binary.MaxVarintLen64)
+	for b := p.next(buf); b != nil; b = p.next(buf) {
+		frame := b[min(len(b), len(sealed(0, nil))):]
+		if len(frame) == 0 || frame[0] != frameFragment {
+			continue
+		}
+		if id, n := binary.Uvarint(frame[1:]); n > 0 && id >= p.unseen {
+			ids, p.unseen = append(ids, id), id+1
+		}
+	}
+	return ids
 }
 
 // ask sends a message until it is answered, and returns the answer.

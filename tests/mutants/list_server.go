@@ -129,8 +129,13 @@ var serverMutants = []mutant{
 	},
 	{
 		name: "strangers-unbounded", file: "kv/server/lanes.go",
-		before: "		if l.strangers == 0 {\n", after: "		if false {\n",
+		before: "		if *left == 0 {\n", after: "		if false {\n",
 		breaks: "strangers have a small share of a host's time", by: "./kv/server:TestStrangersAreFew",
+	},
+	{
+		name: "who-asks-again-comes-before-newcomers", file: "kv/server/lanes.go",
+		before: "			left = &l.again\n", after: "			left = &l.strangers\n",
+		breaks: "newcomers do not wait for clients that ask for one more session", by: "./kv/server:TestWhoAsksAgain",
 	},
 	{
 		name: "choked-are-read-for", file: "kv/server/loop.go",

@@ -228,6 +228,11 @@ var udpMutants = []mutant{
 		breaks: "who begins more messages than he may is shut out", by: "./udp:TestWhatIsWorthNothing",
 	},
 	{
+		name: "acks-of-nothing-are-worth-something", file: "udp/transport.go",
+		before: "	return bad || idle || p.class", after: "	return bad || p.class",
+		breaks: "who acknowledges again and again what was never sent is shut out", by: "./udp:TestWhatIsWorthNothing",
+	},
+	{
 		name: "clients-that-made-room-are-strangers", file: "udp/peer.go",
 		before: "	if t.remembered.take(addr) {\n", after: "	if t.remembered.take(addr) && false {\n",
 		breaks: "who has proven himself is answered also when many came meanwhile", by: "./udp:TestAClientThatMadeRoomIsAClientAgain",
