@@ -22,10 +22,13 @@ var unreachable = map[string]string{
 	"drop: none":    "it stands for a packet that is not dropped",
 }
 
-// newCoverage lists all that a run could see: events, actions of H and of P,
-// reasons of drops, refusals and orders, phases of moves.
+// newCoverage lists all that a run could see: events, ways of cuts, actions of H and of
+// P, reasons of drops, refusals and orders, phases of moves.
 func newCoverage() *judge.Coverage {
 	names := slices.Concat(sawEvent, sawFate)
+	for w := range numWays {
+		names = append(names, w.saw())
+	}
 	for a := kv.ActNone; !strings.HasPrefix(ghost.ActionName(a), "Action("); a++ {
 		names = append(names, "action: "+ghost.ActionName(a))
 	}

@@ -5,12 +5,13 @@
 // # What the adversary does
 //
 // It delivers packets in any order, loses, doubles and replays them, forges them,
-// damages their bytes, and cuts links one way or both. It crashes hosts before a
-// commit, between commit and sending, and at rest, and starts them again; lets
-// clocks leap; fills disks; lets clients write, read, scan, give up, close their
-// sessions, and order moves that contradict one another, pause, resume, cancel
-// and throttle them. Each seed has its own mix of this, with some of it left out
-// (the idea of swarm testing, Groce et al., ISSTA 2012).
+// damages their bytes, and cuts links of hosts, to each other and to clients, or all
+// links of one, one way or both. It crashes hosts before a commit, between commit and
+// sending, and at rest, and starts them again; lets clocks leap; fills disks; lets
+// clients write, read, scan, give up, close their sessions, and order moves that
+// contradict one another, pause, resume, cancel and throttle them. Each seed has its
+// own mix of this, with some of it left out (the idea of swarm testing, Groce et al.,
+// ISSTA 2012).
 //
 // # What is checked
 //

@@ -14,13 +14,7 @@ import (
 // packet is delivered, a timer fires or time passes always can.
 func (s *Sim) draw() Event {
 	for range 4 {
-		n := s.rng.IntN(s.mix.total)
-		op := Op(0)
-		for n >= s.mix.weights[op] {
-			n -= s.mix.weights[op]
-			op++
-		}
-		if e, ok := s.drawOf(op); ok {
+		if e, ok := s.drawOf(Op(weighted(s.rng, s.mix.weights[:]))); ok {
 			return e
 		}
 	}
@@ -73,10 +67,9 @@ func (s *Sim) drawHost(e Event) (Event, bool) {
 		e.Span = pick(s.rng, 10*kv.Millisecond, 100*kv.Millisecond, kv.Second, 10*kv.Second)
 		return e, up
 	case opCut:
-		e.Peer = delegation.HostID(s.rng.IntN(s.mix.hosts + 1))
-		return e, e.Peer != e.Host
+		return s.drawCut(e)
 	case opMend:
-		return e, len(s.cut) > 0
+		return e, len(s.gaps) > 0
 	case opRoom:
 		e.Room = pick[uint64](s.rng, 0, reserveBytes-1, reserveBytes+300, reserveBytes+5000, 1<<30, 1<<30, 1<<40, 1<<40)
 		return e, up
@@ -97,7 +90,11 @@ func (s *Sim) drawDelivery() Event {
 	}
 	e := Event{Op: opDeliver, Flights: []int{i}}
 	src, dst := s.net.ends(i)
-	if s.isCut(src, dst) || (dst.Host != 0 && s.world.Node(dst.Host).Host == nil) {
+	way, cut := s.cutBy(src, dst)
+	if cut {
+		s.saw(way.saw())
+	}
+	if cut || dst.Host != 0 && s.world.Node(dst.Host).Host == nil {
 		e.Op = opLose
 		return e
 	}
@@ -107,7 +104,8 @@ func (s *Sim) drawDelivery() Event {
 	}
 	if s.rng.Float64() < s.mix.batch {
 		for j := range min(s.net.size(), 16) {
-			if from, to := s.net.ends(j); j != i && to == dst && !s.isCut(from, to) && len(e.Flights) < 5 {
+			from, to := s.net.ends(j)
+			if _, cut := s.cutBy(from, to); j != i && to == dst && !cut && len(e.Flights) < 5 {
 				e.Flights = append(e.Flights, j)
 			}
 		}
@@ -245,20 +243,11 @@ func (s *Sim) rangeToMove() (delegation.Range, delegation.HostID) {
 }
 
 func (s *Sim) drawRequest() world.Op {
-	total := 0
-	for _, w := range s.mix.requests {
-		total += w
-	}
-	n, ask := s.rng.IntN(total), 0
-	for n >= s.mix.requests[ask] {
-		n -= s.mix.requests[ask]
-		ask++
-	}
 	op := world.Op{Key: s.anyKey()}
 	if s.rng.IntN(10) == 0 {
 		op.At = s.anyHost()
 	}
-	switch ask {
+	switch weighted(s.rng, s.mix.requests[:]) {
 	case askGet:
 		op.Kind = world.OpGet
 	case askPut:

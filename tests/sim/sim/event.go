@@ -30,7 +30,7 @@ const (
 	opCrash                // a host crashes at rest
 	opRestart              // a host that is down starts
 	opJump                 // a host's clock leaps ahead
-	opCut                  // a link is cut in one direction
+	opCut                  // a link is cut, or all of a host's, one way or both
 	opMend                 // every link is mended
 	opRoom                 // a host learns how much room its disk has
 	numOps
@@ -65,7 +65,8 @@ const (
 type Event struct {
 	Op     Op
 	Host   delegation.HostID
-	Peer   delegation.HostID // opCut: the link's other end; 0 for everybody
+	Peer   delegation.HostID // opCut: the link's other end; with Client 0 too, everybody
+	Way    Way               // opCut
 	Client int
 	// Flights are the places on the network of the packets meant; Names, filled in
 	// where a run is recorded, find them when events before are left out, and Found are
@@ -109,10 +110,7 @@ func (e *Event) String() string {
 	case opJump:
 		return fmt.Sprintf("the clock of host %d leaps by %s", e.Host, span(e.Span))
 	case opCut:
-		if e.Peer == 0 {
-			return fmt.Sprintf("nothing from host %d arrives", e.Host)
-		}
-		return fmt.Sprintf("nothing from host %d arrives at host %d", e.Host, e.Peer)
+		return e.cut()
 	case opMend:
 		return "all links are mended"
 	case opRoom:

@@ -104,7 +104,7 @@ func (s *Sim) behind(id delegation.HostID) bool {
 
 // awaitHalt makes the network fair until the host stops.
 func (s *Sim) awaitHalt(id delegation.HostID) {
-	clear(s.cut)
+	s.gaps = nil
 	for i := range lostEvents {
 		if err := s.world.Halted[id]; s.failure != nil || err != nil {
 			if err != nil && !errors.Is(err, kv.ErrLostState) {

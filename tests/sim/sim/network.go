@@ -18,7 +18,7 @@ const (
 	atticPlaces = 128
 )
 
-// A link is a direction between two hosts; to is 0 for all that from sends.
+// A link is a direction between two hosts.
 type link struct{ from, to delegation.HostID }
 
 // network is what packets pass through: values on the world's own list, or
@@ -137,11 +137,6 @@ func (s *Sim) keep(p kv.Packet) {
 	if s.rng.IntN(4) == 0 {
 		s.attic[s.rng.IntN(atticPlaces)] = p
 	}
-}
-
-// isCut reports whether a packet from src does not arrive at dst.
-func (s *Sim) isCut(src, dst kv.Endpoint) bool {
-	return len(s.cut) > 0 && (s.cut[link{src.Host, dst.Host}] || s.cut[link{src.Host, 0}])
 }
 
 // carryBytes encodes and decodes a message, as the wire does.

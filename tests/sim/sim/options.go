@@ -71,7 +71,8 @@ type mix struct {
 	met                  bool
 	limits               kv.Limits
 	weights              [numOps]int
-	total                int // sum of weights
+	// ways are the weights of how the network is cut.
+	ways [numWays]int
 	// requests are the weights of what clients ask for.
 	requests [numRequests]int
 	// outstanding is how many operations a client has at once.
@@ -118,9 +119,28 @@ func newMix(rng *rand.Rand, size Size) mix {
 		if essential[Op(op)] {
 			m.weights[op] = w
 		}
-		m.total += m.weights[op]
+	}
+	for way, w := range usualWays {
+		m.ways[way] = w * pick(rng, 0, 1, 1, 4)
+	}
+	if m.ways == [numWays]int{} {
+		m.ways = usualWays
 	}
 	return m
+}
+
+// weighted draws a place by the weights, not all of them 0.
+func weighted(rng *rand.Rand, weights []int) int {
+	total := 0
+	for _, w := range weights {
+		total += w
+	}
+	n, at := rng.IntN(total), 0
+	for n >= weights[at] {
+		n -= weights[at]
+		at++
+	}
+	return at
 }
 
 func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }

@@ -93,7 +93,7 @@ type Sim struct {
 	failure *Failure
 	steps   uint64
 	events  uint64
-	cut     map[link]bool
+	gaps    []gap // where the network is cut
 	attic   []kv.Packet
 	ops     map[int]*asked
 	tags    int
@@ -152,7 +152,7 @@ func (t setting) start() *Sim {
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51_4d))
 	s := &Sim{
 		opts: o, tamper: t.tamper, alter: t.alter, mix: newMix(rng, o.Size), rng: rng, seen: newCoverage(), tallies: newTallies(), hash: sha256.New(),
-		cut: map[link]bool{}, repeats: map[repeated]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
+		repeats: map[repeated]kv.Time{}, rooms: map[link]uint64{}, audits: map[delegation.HostID]*audits{},
 		ops: map[int]*asked{}, past: map[string]kv.Packet{}, history: newHistory(),
 		patience: patience{whole: fairSteps},
 	}
@@ -199,8 +199,7 @@ func (s *Sim) split() {
 	if s.mix.met || s.mix.hosts < 3 || s.failure != nil {
 		return
 	}
-	s.apply(&Event{Op: opCut, Host: 2, Peer: 3})
-	s.apply(&Event{Op: opCut, Host: 3, Peer: 2})
+	s.apply(&Event{Op: opCut, Host: 2, Peer: 3, Way: wayTwoWay})
 }
 
 func (s *Sim) newStore(id delegation.HostID) world.Store {
@@ -328,9 +327,9 @@ func (s *Sim) happen(e *Event) {
 	case opJump:
 		w.Node(e.Host).Started -= e.Span
 	case opCut:
-		s.cut[link{e.Host, e.Peer}] = true
+		s.part(e)
 	case opMend:
-		clear(s.cut)
+		s.gaps = s.gaps[:0]
 	case opRoom:
 		w.Batch(e.Host, []kv.Input{{Kind: kv.InputRoom, Room: e.Room}}, world.Sent)
 	case opSettle:
