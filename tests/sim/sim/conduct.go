@@ -50,8 +50,10 @@ func amplifies(st world.Step) error {
 	if _, open := p.Msg.(*marshal.Open); open {
 		return nil // the cookie proves the address
 	}
-	if hd, ok := header(p.Msg); ok && st.Node.Host.State().Sessions[hd.Session] != nil {
-		return nil
+	if hd, ok := header(p.Msg); ok {
+		if v := st.Node.Host.State().Sessions[hd.Session]; v != nil && v.Client == p.Src.Client {
+			return nil
+		}
 	}
 	sent := 0
 	for _, q := range st.Out.Packets {

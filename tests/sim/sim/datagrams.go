@@ -20,6 +20,7 @@ type datagrams struct {
 	ports   []*port
 	flights []datagram
 	sent    map[link]int // datagrams sent per link, to name them by
+	recent  []kv.Packet  // the last that were sent, to forge others of
 }
 
 // A port is a transport with its place.
@@ -36,6 +37,9 @@ type datagram struct {
 	number   int // of all between the two
 }
 
+// recentPackets is how many packets are kept to forge others of.
+const recentPackets = 32
+
 // datagramBytes is the size of datagrams: the least, so that many messages
 // travel in fragments.
 const datagramBytes = udp.MinDatagram
@@ -49,6 +53,7 @@ func newDatagrams(s *Sim) *datagrams {
 	for _, c := range s.world.Clients {
 		n.ports = append(n.ports, &port{at: kv.Endpoint{Client: c.Addr}, addr: c.Addr})
 	}
+	n.ports = append(n.ports, &port{at: kv.Endpoint{Client: stranger}, addr: stranger})
 	for _, p := range n.ports {
 		n.begin(p)
 	}
@@ -94,13 +99,13 @@ func (n *datagrams) took() {
 	for _, f := range w.Net {
 		src, dst := n.port(f.Packet.Src), n.port(f.Packet.Dst)
 		if src == nil || dst == nil {
-			continue // a stranger's
+			continue // of or for nobody
 		}
 		mode := udp.Once
 		if f.Packet.Dst.Host != 0 && f.Packet.Src.Host != 0 {
 			mode = udp.Reliable
 		}
-		if _, proven := f.Packet.Msg.(*marshal.Opened); proven {
+		if _, proven := f.Packet.Msg.(*marshal.Opened); proven && src.at.Host != 0 {
 			src.transport.Classify(dst.addr, udp.Client)
 		}
 		// What the transport has no room for is lost, as on the way.
@@ -108,6 +113,10 @@ func (n *datagrams) took() {
 			n.s.saw("wire: not sent")
 		}
 		n.s.keep(f.Packet)
+		n.recent = append(n.recent, f.Packet)
+	}
+	if excess := len(n.recent) - recentPackets; excess > 0 {
+		n.recent = slices.Delete(n.recent, 0, excess)
 	}
 	w.Net = w.Net[:0]
 	for _, p := range n.ports {
@@ -166,7 +175,9 @@ func (n *datagrams) take(packets []kv.Packet, i int) []kv.Packet {
 	return packets
 }
 
-func (n *datagrams) peek(int) (kv.Packet, bool) { return kv.Packet{}, false }
+func (n *datagrams) known() int { return len(n.recent) }
+
+func (n *datagrams) peek(i int) kv.Packet { return n.recent[i] }
 
 func (n *datagrams) double(i int) { n.flights = append(n.flights, n.flights[i]) }
 

@@ -38,11 +38,15 @@ func (s *Sim) drawOf(op Op) (Event, bool) {
 		return s.drawWait(), true
 	case opInvoke, opRetransmit, opGiveUp, opClose:
 		return s.drawClient(e)
-	case opLose, opCopy, opForge, opDamage:
-		if s.net.size() == 0 {
+	case opLose, opCopy, opDamage, opForge:
+		n := s.net.size()
+		if op == opForge {
+			n = s.net.known()
+		}
+		if n == 0 {
 			return e, false
 		}
-		e.Flights, e.Damage = []int{s.rng.IntN(s.net.size())}, s.rng.Uint64()
+		e.Flights, e.Damage = []int{s.rng.IntN(n)}, s.rng.Uint64()
 	case opLate:
 		if len(s.attic) == 0 {
 			return e, false

@@ -42,11 +42,14 @@ func (e *Event) names() string {
 func (s *Sim) nameFlights(e *Event) {
 	e.Names = nil
 	for _, i := range e.Flights {
-		if e.Op == opLate {
+		switch e.Op {
+		case opLate:
 			e.Names = append(e.Names, nameOf(s.attic[i]))
-			continue
+		case opForge:
+			e.Names = append(e.Names, nameOf(s.net.peek(i)))
+		default:
+			e.Names = append(e.Names, s.net.name(i))
 		}
-		e.Names = append(e.Names, s.net.name(i))
 	}
 }
 
@@ -54,11 +57,16 @@ func (s *Sim) nameFlights(e *Event) {
 // event can no longer happen.
 func (s *Sim) find(e *Event) bool {
 	e.Flights, e.Found = nil, nil
+	switch e.Op {
+	case opLate:
+		_, ok := s.gone(e.Names[0])
+		return ok
+	case opForge:
+		_, ok := s.original(e)
+		return ok
+	default:
+	}
 	for _, name := range e.Names {
-		if e.Op == opLate {
-			_, ok := s.gone(name)
-			return ok
-		}
 		if i := s.flightNamed(name, e.Flights, e.Op == opDeliver); i >= 0 {
 			e.Flights, e.Found = append(e.Flights, i), append(e.Found, s.net.name(i))
 		}
@@ -76,6 +84,38 @@ func (s *Sim) find(e *Event) bool {
 	default:
 		return true
 	}
+}
+
+// original is the packet of which an event forges another: where it is replayed, that of
+// the name, or one that looks the same, or what had left so, or one of the same kind between
+// the same two.
+func (s *Sim) original(e *Event) (p kv.Packet, ok bool) {
+	if !s.replaying {
+		return s.net.peek(e.Flights[0]), true
+	}
+	name, best := e.Names[0], 0
+	looks := shown(name)
+	kind, _, _ := strings.Cut(looks, "#")
+	for i := range s.net.known() {
+		q, likeness := s.net.peek(i), 0
+		switch n := nameOf(q); {
+		case n == name:
+			likeness = 3
+		case shown(n) == looks:
+			likeness = 2
+		case strings.HasPrefix(n, kind):
+			likeness = 1
+		}
+		if likeness > best {
+			p, best = q, likeness
+		}
+	}
+	if best < 2 {
+		if q, left := s.gone(name); left {
+			return q, true
+		}
+	}
+	return p, best > 0
 }
 
 // gone returns a packet of that name which is no longer on the network.

@@ -32,8 +32,9 @@ type network interface {
 	name(i int) string
 	// take removes a flight and appends the packets that thereby arrive.
 	take(packets []kv.Packet, i int) []kv.Packet
-	// peek returns what take would, where it is known.
-	peek(i int) (kv.Packet, bool)
+	// known is how many packets there are to forge others of, peek one of them.
+	known() int
+	peek(i int) kv.Packet
 	double(i int)
 	// damage removes a flight whose bytes were damaged; it reports what must not be.
 	damage(i int, rng *rand.Rand) error
@@ -85,7 +86,9 @@ func (n plain) name(i int) string {
 
 func (n plain) take(packets []kv.Packet, i int) []kv.Packet { return append(packets, n.lose(i)) }
 
-func (n plain) peek(i int) (kv.Packet, bool) { return n.s.world.Net[i].Packet, true }
+func (n plain) known() int { return n.size() }
+
+func (n plain) peek(i int) kv.Packet { return n.s.world.Net[i].Packet }
 
 func (n plain) double(i int) { n.s.world.Send(n.s.world.Net[i].Packet) }
 
@@ -154,37 +157,34 @@ func (s *Sim) carryBytes(m marshal.Message) marshal.Message {
 }
 
 // forge returns a packet that its sender never sent, made of one that was: no
-// cluster in which addresses are proven lets it do any harm.
-func forge(p kv.Packet, rng *rand.Rand) (kv.Packet, bool) {
+// cluster in which addresses are proven lets it do any harm. What is not altered is
+// sent by a stranger.
+func forge(p kv.Packet, rng *rand.Rand) kv.Packet {
 	if p.Dst.Host == 0 {
 		p.Dst, p.Src = p.Src, p.Dst // an answer is sent to the host
-		return p, true
+		return p
 	}
 	p.Msg = marshal.Clone(p.Msg)
-	//nolint:gochecksumtype // a client's message is forged by replaying it
+	//nolint:gochecksumtype // the rest has nothing that only its sender may say, but his address
 	switch m := p.Msg.(type) {
 	case *marshal.Ack:
-		switch rng.IntN(2) {
-		case 0:
+		if rng.IntN(2) == 0 {
 			m.Seqno += 1 + uint64(rng.IntN(1000)) + 1<<20
-		case 1:
-			forgeHeader(&m.PeerHeader, &p, rng)
+			return p
 		}
-		return p, true
+		forgeHeader(&m.PeerHeader, &p, rng)
 	case *marshal.Single:
 		forgeHeader(&m.PeerHeader, &p, rng)
-		return p, true
 	case *marshal.Propose:
 		forgeHeader(&m.PeerHeader, &p, rng)
-		return p, true
 	case *marshal.Consent:
 		forgeHeader(&m.PeerHeader, &p, rng)
-		return p, true
 	case *marshal.Open:
 		m.Cookie[3]++
-		return p, true
+	default:
+		p.Src = kv.Endpoint{Client: stranger}
 	}
-	return p, false
+	return p
 }
 
 func forgeHeader(hd *marshal.PeerHeader, p *kv.Packet, rng *rand.Rand) {

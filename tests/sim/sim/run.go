@@ -356,13 +356,8 @@ func (s *Sim) disturb(e *Event) {
 		}
 		s.world.Send(s.attic[e.Flights[0]])
 	case opForge:
-		p, known := s.net.peek(e.Flights[0])
-		if !known {
-			return
-		}
-		if q, ok := forge(p, e.chance()); ok {
-			s.world.Send(q)
-		}
+		p, _ := s.original(e)
+		s.world.Send(forge(p, e.chance()))
 	case opDamage:
 		if err := s.net.damage(e.Flights[0], e.chance()); err != nil {
 			s.fail(Safety, err)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,24 +59,46 @@ func TestSeedsThatFoundBugs(t *testing.T) {
 	}
 }
 
-// The same seed is the same run, bit for bit, on both stores, on every wire.
+// What is forged arrives, whatever packets travel as: hosts drop it for each of its reasons.
+func TestTheForgedArrive(t *testing.T) {
+	for _, wire := range []Wire{Values, Bytes, Datagrams} {
+		var list []Options
+		for seed := range uint64(20) {
+			list = append(list, Options{Seed: 300 + seed, Steps: 1500, Every: 500, Wire: wire})
+		}
+		total := RunAll(list, nil)
+		if r := total.Failed; r != nil {
+			t.Errorf("%v\nrepeat it: go run ./tests/sim %s", r.Failure, r.Options.Flags())
+		}
+		for _, drop := range []kv.DropReason{kv.DropNotPeer, kv.DropNotForHost, kv.DropAckBeyondSent} {
+			if name := "drop: " + drop.String(); slices.Contains(total.Seen.Never(), name) {
+				t.Errorf("as %v: never seen: %s", wire, name)
+			}
+		}
+	}
+}
+
+// The same seed is the same run, bit for bit, on both stores, on every wire, in both sizes.
 func TestSameSeedSameRun(t *testing.T) {
 	seen := map[string]Options{}
-	for seed := range uint64(4) {
-		for _, wire := range []Wire{Values, Bytes, Datagrams} {
-			o := Options{Seed: 7 + seed, Steps: 600, Every: 100, Wire: wire}
+	for _, o := range []Options{
+		{Seed: 7, Steps: 600}, {Seed: 8, Steps: 600}, {Seed: 9, Steps: 600}, {Seed: 10, Steps: 600},
+		{Seed: 7, Steps: 1500, Size: Big}, {Seed: 8, Steps: 1500, Size: Big},
+	} {
+		for _, o.Wire = range []Wire{Values, Bytes, Datagrams} {
+			o.Every = 100
 			onDisk := o
 			onDisk.Disk = true
 			first, again, disk := Run(o), Run(o), Run(onDisk)
 			if first.Failure != nil || first.Hash != again.Hash || first.Hash != disk.Hash {
 				t.Errorf("%s: %s, %s, on disk %s, %v", o.Flags(), first.Hash, again.Hash, disk.Hash, first.Failure)
 			}
-			if wire != Bytes { // which is the same run as Values
+			if o.Wire != Bytes { // which is the same run as Values
 				if other, ok := seen[first.Hash]; ok {
 					t.Errorf("%s and %s have the same hash: it does not cover the run", o.Flags(), other.Flags())
 				}
 				seen[first.Hash] = o
-			} else if v, ok := seen[first.Hash]; !ok || v.Seed != o.Seed {
+			} else if v, ok := seen[first.Hash]; !ok || v.Seed != o.Seed || v.Size != o.Size {
 				t.Errorf("%s is another run than on the wire of values: encoding changes what happens", o.Flags())
 			}
 		}
