@@ -180,7 +180,7 @@ func run(list []sim.Options, s settings) int {
 
 const (
 	// seesAll is from how many runs in rotation on all that can be seen has to be: the
-	// rarest of it the 520 runs of CI see 19 times.
+	// rarest of it the 520 runs of CI see 24 times.
 	seesAll = 500
 	// undecidedShare is of how many histories one may be left undecided.
 	undecidedShare = 1000
