@@ -55,7 +55,10 @@ func NewMap(root HostID) *Map {
 
 // Lookup returns the host that owns key, in time logarithmic in [Map.Len] and
 // without allocating. It is never zero.
-func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }
+func (m *Map) Lookup(key Key) HostID {
+	leaf, i := m.find(string(key))
+	return leaf.entries[i].host
+}
 
 // LookupRange returns the widest range around key that has one owner, and that
 // owner: what a redirect says.

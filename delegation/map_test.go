@@ -282,9 +282,9 @@ func TestCheckFindsBrokenMaps(t *testing.T) {
 		spoil func(*Map)
 		says  string
 	}{
-		{"total", func(m *Map) { m.root.items[0].key = "a" }, "no owner"},
+		{"total", func(m *Map) { m.root.keys[0] = "a" }, "no owner"},
 		{"never empty", func(m *Map) { m.root.column = column{} }, "no boundary"},
-		{"sorted", func(m *Map) { m.root.items[1].key = "x" }, `"d" does not lie above`},
+		{"sorted", func(m *Map) { m.root.keys[1] = "x" }, `"d" does not lie above`},
 		{"canonical", func(m *Map) { m.set(boundary{"c", 2}) }, "both belong to host 2"},
 		{"hosts", func(m *Map) { m.set(boundary{"c", 0}) }, "no host"},
 		{"lengths", func(m *Map) { m.set(boundary{strings.Repeat("z", MaxBoundBytes+1), 3}) }, "4098 bytes"},

@@ -33,17 +33,17 @@ type tree struct {
 type owner byte
 
 // A node is a leaf, whose items are boundaries, or an inner node, whose items are
-// the first keys of its children, without hosts. All leaves are equally deep.
+// the first keys of its children, and hosts zero. All leaves are equally deep.
 type node struct {
+	children []*node // nil in a leaf; else children[i].keys[0] == keys[i]
 	column
-	children []*node // nil in a leaf; else children[i].items[0].key == items[i].key
-	owner    *owner  // the tree that may change the node
+	owner *owner // the tree that may change the node
 }
 
 // newTree returns the tree of one boundary.
 func newTree(b boundary) tree {
 	t := tree{count: 1, owner: new(owner)}
-	t.root = &node{owner: t.owner, column: column{items: []boundary{b}, words: []uint64{0}}}
+	t.root = &node{owner: t.owner, column: column{keys: []string{b.key}, entries: []entry{{host: b.host}}, words: []uint64{0}}}
 	return t
 }
 
@@ -57,11 +57,22 @@ func (t *tree) clone() tree {
 // floor returns the boundary at or below key: the one whose host owns it. There
 // is always one, since the first is −∞.
 func (t *tree) floor(key string) boundary {
+	n, i := t.find(key)
+	return n.at(i)
+}
+
+// find returns where that boundary is.
+func (t *tree) find(key string) (leaf *node, i int) {
 	n := t.root
+	known := 0
 	for n.children != nil {
-		n = n.children[n.floor(key)]
+		i := n.floor(key, known)
+		if i > 0 && i < len(n.children)-1 {
+			known = max(known, len(n.prefix)) // of all that lies between two keys that have it
+		}
+		n = n.children[i]
 	}
-	return n.items[n.floor(key)]
+	return n, n.floor(key, known)
 }
 
 // get returns the boundary at key.
@@ -76,12 +87,12 @@ func (t *tree) below(key string) (b boundary, ok bool) {
 		return boundary{}, false
 	}
 	for n := t.root; ; {
-		i := n.floor(key)
-		if n.items[i].key == key {
+		i := n.floor(key, 0)
+		if n.keys[i] == key {
 			i-- // never below 0: the parent's item would have been key, too
 		}
 		if n.children == nil {
-			return n.items[i], true
+			return n.at(i), true
 		}
 		n = n.children[i]
 	}
@@ -92,14 +103,14 @@ func (t *tree) above(key string) (b boundary, ok bool) {
 	n := t.root
 	var next *node // holds the keys just above those of n
 	for n.children != nil {
-		i := n.floor(key)
+		i := n.floor(key, 0)
 		if i+1 < len(n.children) {
 			next = n.children[i+1]
 		}
 		n = n.children[i]
 	}
-	if i := n.floor(key) + 1; i < len(n.items) {
-		return n.items[i], true
+	if i := n.floor(key, 0) + 1; i < len(n.keys) {
+		return n.at(i), true
 	}
 	if next == nil {
 		return boundary{}, false
@@ -107,7 +118,7 @@ func (t *tree) above(key string) (b boundary, ok bool) {
 	for next.children != nil {
 		next = next.children[0]
 	}
-	return next.items[0], true
+	return next.at(0), true
 }
 
 // ascend yields the boundary at or below key and all above it, in their order,
@@ -115,9 +126,9 @@ func (t *tree) above(key string) (b boundary, ok bool) {
 func (t *tree) ascend(key string, yield func(boundary) bool) { t.root.ascend(key, yield) }
 
 func (n *node) ascend(key string, yield func(boundary) bool) bool {
-	for i := n.floor(key); i < len(n.items); i++ {
-		if n.children == nil && !yield(n.items[i]) ||
-			n.children != nil && !n.children[i].ascend(max(key, n.items[i].key), yield) {
+	for i := n.floor(key, 0); i < len(n.keys); i++ {
+		if n.children == nil && !yield(n.at(i)) ||
+			n.children != nil && !n.children[i].ascend(max(key, n.keys[i]), yield) {
 			return false
 		}
 	}
@@ -133,30 +144,31 @@ func (t *tree) set(b boundary) {
 	}
 	left := t.root
 	t.root = &node{owner: t.owner, children: []*node{left, right}}
-	t.root.items = []boundary{{key: left.items[0].key}, {key: right.items[0].key}}
+	t.root.keys = []string{left.keys[0], right.keys[0]}
+	t.root.entries = make([]entry, 2)
 	t.root.rebuild()
 }
 
 // setIn does the work of set below n. Where n becomes too large it keeps the lower
 // half, and the other is returned.
 func (t *tree) setIn(n *node, b boundary) (right *node) {
-	i := n.floor(b.key)
+	i := n.floor(b.key, 0)
 	switch {
 	case n.children != nil:
 		more := t.setIn(t.ownChild(n, i), b)
 		if more == nil {
 			return nil
 		}
-		n.insert(i+1, boundary{key: more.items[0].key})
+		n.insert(i+1, boundary{key: more.keys[0]})
 		n.children = slices.Insert(n.children, i+1, more)
-	case n.items[i].key == b.key:
-		n.items[i] = b
+	case n.keys[i] == b.key:
+		n.entries[i].host = b.host
 		return nil
 	default:
 		n.insert(i+1, b)
 		t.count++
 	}
-	if len(n.items) <= maxItems {
+	if len(n.keys) <= maxItems {
 		return nil
 	}
 	return t.split(n)
@@ -174,17 +186,17 @@ func (t *tree) delete(key string) {
 
 // deleteIn does the work of delete below n.
 func (t *tree) deleteIn(n *node, key string) {
-	i := n.floor(key)
+	i := n.floor(key, 0)
 	if n.children == nil {
 		n.remove(i)
 		return
 	}
 	child := t.ownChild(n, i)
 	t.deleteIn(child, key)
-	if n.items[i].key == key {
-		n.rename(i, child.items[0].key)
+	if n.keys[i] == key {
+		n.rename(i, child.keys[0])
 	}
-	if len(child.items) < minItems {
+	if len(child.keys) < minItems {
 		t.join(n, max(i, 1))
 	}
 }
@@ -193,11 +205,12 @@ func (t *tree) deleteIn(n *node, key string) {
 // large, two of equal size.
 func (t *tree) join(n *node, i int) {
 	left, right := t.ownChild(n, i-1), n.children[i]
-	left.items = append(left.items, right.items...)
+	left.keys = append(left.keys, right.keys...)
+	left.entries = append(left.entries, right.entries...)
 	left.children = append(left.children, right.children...)
-	if len(left.items) > maxItems {
+	if len(left.keys) > maxItems {
 		n.children[i] = t.split(left)
-		n.rename(i, n.children[i].items[0].key)
+		n.rename(i, n.children[i].keys[0])
 		return
 	}
 	left.rebuild()
@@ -207,9 +220,10 @@ func (t *tree) join(n *node, i int) {
 
 // split leaves the lower half of n in n and returns the upper half.
 func (t *tree) split(n *node) (right *node) {
-	half := len(n.items) / 2
-	right = &node{owner: t.owner, column: column{items: slices.Clone(n.items[half:])}}
-	n.items = slices.Delete(n.items, half, len(n.items))
+	half := len(n.keys) / 2
+	right = &node{owner: t.owner, column: column{keys: slices.Clone(n.keys[half:]), entries: slices.Clone(n.entries[half:])}}
+	n.keys = slices.Delete(n.keys, half, len(n.keys))
+	n.entries = n.entries[:half]
 	if n.children != nil {
 		right.children = slices.Clone(n.children[half:])
 		n.children = slices.Delete(n.children, half, len(n.children))
@@ -228,9 +242,11 @@ func (t *tree) own(n *node) *node {
 		owner:    t.owner,
 		children: slices.Clone(n.children),
 		column: column{
-			prefix: n.prefix,
-			items:  append(make([]boundary, 0, len(n.items)+assignAdds), n.items...),
-			words:  append(make([]uint64, 0, len(n.words)+assignAdds), n.words...),
+			ending:  n.ending,
+			prefix:  n.prefix,
+			keys:    append(make([]string, 0, len(n.keys)+assignAdds), n.keys...),
+			entries: append(make([]entry, 0, len(n.entries)+assignAdds), n.entries...),
+			words:   append(make([]uint64, 0, len(n.words)+assignAdds), n.words...),
 		},
 	}
 }

@@ -15,7 +15,7 @@ func (t *tree) check() error {
 	if t.root.children != nil && len(t.root.children) < 2 {
 		return fmt.Errorf("a root of %d children", len(t.root.children))
 	}
-	if key := t.root.items[0].key; key != "" {
+	if key := t.root.keys[0]; key != "" {
 		return fmt.Errorf("the first boundary is %q", key)
 	}
 	count, _, err := t.root.check(t.root, "", false)
@@ -28,7 +28,7 @@ func (t *tree) check() error {
 // check returns how many boundaries lie below n, and how many levels; until, if
 // there is an end, is where those of the next node begin.
 func (n *node) check(root *node, until string, end bool) (count, depth int, err error) {
-	switch size := len(n.items); {
+	switch size := len(n.keys); {
 	case n != root && size < minItems || size > maxItems:
 		return 0, 0, fmt.Errorf("a node of %d items", size)
 	case n.children != nil && len(n.children) != size:
@@ -37,19 +37,19 @@ func (n *node) check(root *node, until string, end bool) (count, depth int, err 
 	if err := n.column.check(); err != nil {
 		return 0, 0, err
 	}
-	if last := n.items[len(n.items)-1].key; end && last >= until {
+	if last := n.keys[len(n.keys)-1]; end && last >= until {
 		return 0, 0, fmt.Errorf("%q is not below %q, where the next node begins", last, until)
 	}
 	if n.children == nil {
-		return len(n.items), 1, nil
+		return len(n.keys), 1, nil
 	}
 	for i, child := range n.children {
-		if child.items[0].key != n.items[i].key {
-			return 0, 0, fmt.Errorf("a child that begins with %q is under %q", child.items[0].key, n.items[i].key)
+		if child.keys[0] != n.keys[i] {
+			return 0, 0, fmt.Errorf("a child that begins with %q is under %q", child.keys[0], n.keys[i])
 		}
 		until, end := until, end
-		if i+1 < len(n.items) {
-			until, end = n.items[i+1].key, true
+		if i+1 < len(n.keys) {
+			until, end = n.keys[i+1], true
 		}
 		m, d, err := child.check(root, until, end)
 		if err != nil {
@@ -65,34 +65,46 @@ func (n *node) check(root *node, until string, end bool) (count, depth int, err 
 
 // check is the invariants of a column, said in the simplest words.
 func (c *column) check() error {
-	if len(c.words) != len(c.items) {
-		return fmt.Errorf("%d words for %d items", len(c.words), len(c.items))
+	if len(c.words) != len(c.keys) || len(c.entries) != len(c.keys) {
+		return fmt.Errorf("%d words and %d hosts for %d keys", len(c.words), len(c.entries), len(c.keys))
 	}
 	longest := ""
-	for i, b := range c.items {
+	for i, key := range c.keys {
 		if i == 1 {
-			longest = b.key
+			longest = key
 		}
-		for i > 0 && !strings.HasPrefix(b.key, longest) {
+		for i > 0 && !strings.HasPrefix(key, longest) {
 			longest = longest[:len(longest)-1]
 		}
-		if i > 0 && c.items[i-1].key >= b.key {
-			return fmt.Errorf("%q comes before %q", c.items[i-1].key, b.key)
+		if i > 0 && c.keys[i-1] >= key {
+			return fmt.Errorf("%q comes before %q", c.keys[i-1], key)
 		}
 	}
 	if c.prefix != longest {
 		return fmt.Errorf("the prefix is %q, want %q", c.prefix, longest)
 	}
-	for i, b := range c.items {
-		var want uint64
-		for _, char := range []byte((strings.TrimPrefix(b.key, longest) + strings.Repeat("\x00", wordBytes))[:wordBytes]) {
-			want = want<<8 | uint64(char)
+	if n := len(longest); n >= wordBytes && c.ending != number(longest[n-wordBytes:]) {
+		return fmt.Errorf("the prefix %q ends with %x", longest, c.ending)
+	}
+	for i, key := range c.keys {
+		after := strings.TrimPrefix(key, longest)
+		if want := number(after); i > 0 && c.words[i] != want {
+			return fmt.Errorf("the word of %q after %q is %x, want %x", key, longest, c.words[i], want)
 		}
-		if i > 0 && c.words[i] != want {
-			return fmt.Errorf("the word of %q after %q is %x, want %x", b.key, longest, c.words[i], want)
+		long := after + strings.Repeat("\x00", longRest)
+		if want := number(long[wordBytes:longRest-1] + string(rune(min(len(after), longRest)))); i > 0 && c.entries[i].rest != want {
+			return fmt.Errorf("the rest of %q after %q is %x, want %x", key, longest, c.entries[i].rest, want)
 		}
 	}
 	return nil
+}
+
+// number is the first bytes of s, and zero bytes behind it, as a number.
+func number(s string) (n uint64) {
+	for _, char := range []byte((s + strings.Repeat("\x00", wordBytes))[:wordBytes]) {
+		n = n<<8 | uint64(char)
+	}
+	return n
 }
 
 // families are kinds of keys, each hard in its own way, by a number.
@@ -208,6 +220,30 @@ func TestTreeAgainstSlice(t *testing.T) {
 			}
 			same(t, &clone, cloned)
 		})
+	}
+}
+
+// What lies under a node's first or last key need not begin as its other keys do: there
+// a prefix that ends as a key does, and begins otherwise, is none of that key's.
+func TestPrefixesThatEndAlike(t *testing.T) {
+	group := func(prefix string, first rune, n int) (keys []string) {
+		for i := range n {
+			keys = append(keys, prefix+string([]rune{first + rune(i/32), '0' + rune(i%32)}))
+		}
+		return keys
+	}
+	for n := range 3 * maxItems {
+		for _, keys := range [][]string{
+			append(group("aa12345678", '0', n), group("mm", 'A', 3*maxItems)...),
+			append(group("mm", 1, n), group("zz12345678", '0', maxItems*3/4)...),
+		} {
+			tr, f := newTree(boundary{host: 1}), flat{{host: 1}}
+			for i, key := range keys {
+				f = append(f, boundary{key, HostID(i + 2)})
+				tr.set(f[i+1])
+			}
+			judgeTree(t, &tr, f, "mm123456781")
+		}
 	}
 }
 

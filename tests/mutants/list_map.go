@@ -4,8 +4,8 @@ package main
 var mapMutants = []mutant{
 	{
 		name: "map-lookup-below", file: "delegation/map.go",
-		before: "func (m *Map) Lookup(key Key) HostID { return m.floor(string(key)).host }",
-		after:  "func (m *Map) Lookup(key Key) HostID { b, _ := m.below(string(key)); return b.host }",
+		before: "	leaf, i := m.find(string(key))\n	return leaf.entries[i].host\n",
+		after:  "	b, _ := m.below(string(key))\n	return b.host\n",
 		breaks: "a key at a boundary belongs to the range above",
 	},
 	{
@@ -66,12 +66,12 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "map-above-includes", file: "delegation/tree.go",
-		before: "	if i := n.floor(key) + 1; i < len(n.items) {\n", after: "	if i := n.floor(key); i < len(n.items) {\n",
+		before: "	if i := n.floor(key, 0) + 1; i < len(n.keys) {\n", after: "	if i := n.floor(key, 0); i < len(n.keys) {\n",
 		breaks: "what lies above a bound lies strictly above it", hangs: true,
 	},
 	{
 		name: "map-below-includes", file: "delegation/tree.go",
-		before: "		if n.items[i].key == key {\n			i--", after: "		if false {\n			i--",
+		before: "		if n.keys[i] == key {\n			i--", after: "		if false {\n			i--",
 		breaks: "what lies below a bound lies strictly below it",
 	},
 	{
@@ -101,7 +101,7 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "column-prefix-not-checked", file: "delegation/column.go",
-		before: "if len(key) < n || key[:n] != c.prefix {", after: "if len(key) < n {",
+		before: "if len(key) < n || !c.leads(key, known) {", after: "if len(key) < n {",
 		breaks: "words compare only what follows the same prefix",
 	},
 	{
@@ -111,8 +111,28 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "column-run-not-compared", file: "delegation/column.go",
-		before: "if i == 0 || c.words[i] != w || c.items[i].key <= key {", after: "if i >= 0 {",
+		before: "if i == 0 || c.words[i] != w {", after: "if i >= 0 {",
 		breaks: "equal words do not make equal keys",
+	},
+	{
+		name: "column-rest-not-compared", file: "delegation/column.go",
+		before: "own == r && uint8(r) == longRest && c.keys[i] > key", after: "false",
+		breaks: "nor do equal words and rests",
+	},
+	{
+		name: "column-rest-without-length", file: "delegation/column.go",
+		before: "	return word(s[wordBytes:])&^0xff | uint64(min(len(s), longRest))\n", after: "	return word(s[wordBytes:])&^0xff | longRest - 1\n",
+		breaks: "keys that differ in zero bytes at their ends are different keys",
+	},
+	{
+		name: "column-ending-of-old-prefix", file: "delegation/column.go",
+		before: "	if n := len(c.prefix); n >= wordBytes {\n", after: "	if n := len(c.prefix); n >= wordBytes && c.ending == 0 {\n",
+		breaks: "where the prefix changes, so does what is kept of its end",
+	},
+	{
+		name: "column-too-much-known", file: "delegation/column.go",
+		before: "if n < wordBytes || known < n-wordBytes {", after: "if n < wordBytes {",
+		breaks: "the end of a prefix says nothing of what is before it",
 	},
 	{
 		name: "column-run-of-one", file: "delegation/column.go",
@@ -130,8 +150,18 @@ var mapMutants = []mutant{
 		breaks: "the last key has the prefix, too",
 	},
 	{
+		name: "tree-first-child-known", file: "delegation/tree.go",
+		before: "if i > 0 && i < len(n.children)-1 {", after: "if i < len(n.children)-1 {",
+		breaks: "what begins with a node's first key need not have its prefix",
+	},
+	{
+		name: "tree-last-child-known", file: "delegation/tree.go",
+		before: "if i > 0 && i < len(n.children)-1 {", after: "if i > 0 {",
+		breaks: "what lies above a node's last key need not have its prefix",
+	},
+	{
 		name: "tree-split-off-by-one", file: "delegation/tree.go",
-		before: "column{items: slices.Clone(n.items[half:])}", after: "column{items: slices.Clone(n.items[half+1:])}",
+		before: "column{keys: slices.Clone(n.keys[half:]), entries: slices.Clone(n.entries[half:])}", after: "column{keys: slices.Clone(n.keys[half+1:]), entries: slices.Clone(n.entries[half+1:])}",
 		breaks: "a node that is split loses no boundary",
 	},
 	{
@@ -146,17 +176,17 @@ var mapMutants = []mutant{
 	},
 	{
 		name: "tree-first-key-stale", file: "delegation/tree.go",
-		before: "		n.rename(i, child.items[0].key)\n	}\n	if len(child", after: "	}\n	if len(child",
+		before: "		n.rename(i, child.keys[0])\n	}\n	if len(child", after: "	}\n	if len(child",
 		breaks: "a node is known by its first key, also after that was removed",
 	},
 	{
 		name: "tree-halves-not-renamed", file: "delegation/tree.go",
-		before: "		n.rename(i, n.children[i].items[0].key)\n", after: "",
+		before: "		n.rename(i, n.children[i].keys[0])\n", after: "",
 		breaks: "boundaries that went to the node on the left are found there",
 	},
 	{
 		name: "tree-never-joined", file: "delegation/tree.go",
-		before: "	if len(child.items) < minItems {\n", after: "	if len(child.items) < 2 {\n",
+		before: "	if len(child.keys) < minItems {\n", after: "	if len(child.keys) < 2 {\n",
 		breaks: "a map that shrank is as small as one that never was larger",
 	},
 	{
