@@ -21,7 +21,7 @@ THIRD    := $(shell n=$$(git rev-parse HEAD 2>/dev/null | cut -c1-7); echo $$(($
 DISKS    := $(if $(CI),-require-disks)
 
 .DEFAULT_GOAL := help
-.PHONY: help build programs test lint demo sim explore explore-deep mutants chaos kills soak hostile ci bench profile fuzz
+.PHONY: help build programs test lint demo sim explore explore-deep mutants teeth chaos kills soak hostile ci bench profile fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ chaos: programs ## real processes behind a bad network, on bad disks, killed and
 
 mutants: programs ## seeded faults, each of which a check has to catch: PART=k/n of them, ONLY=pattern of names (minutes)
 	$(BIN)/mutants -part $(PART) -only '$(ONLY)'
+
+teeth: ## the faults that stories name, seeded one by one: each story by itself has to find its own (minutes)
+	go test ./tests/story -count 1 -run Teeth -teeth -timeout 1h
 
 kills: build programs ## a thousand SIGKILLs while ranges move: KILLS, SEED
 	$(BIN)/chaos -bin $(BIN) -kills $(KILLS) -seed $(SEED)

@@ -210,12 +210,29 @@ func describe(in kv.Input, out *kv.Effects) string {
 	what := "a timer"
 	switch in.Kind {
 	case kv.InputPacket:
-		what = fmt.Sprintf("%s from %v", typeName(in.Packet.Msg), protocol.Endpoint(in.Packet.Src))
+		what = fmt.Sprintf("%s%s from %v", typeName(in.Packet.Msg), about(in.Packet.Msg), protocol.Endpoint(in.Packet.Src))
 	case kv.InputRoom:
 		what = "news of room"
 	case kv.InputTimer:
 	}
 	return fmt.Sprintf("%s, %s", what, ActionName(out.Action))
+}
+
+// about says which key or range a message is about, if it is about one.
+func about(m marshal.Message) string {
+	switch m := m.(type) {
+	case *marshal.GetRequest:
+		return fmt.Sprintf(" of %q", string(m.Key))
+	case *marshal.SetRequest:
+		return fmt.Sprintf(" of %q", string(m.Key))
+	case *marshal.ScanRequest:
+		return fmt.Sprintf(" of %v", m.Range)
+	case *marshal.Shard:
+		return fmt.Sprintf(" of %v", m.Range)
+	case *marshal.Single:
+		return fmt.Sprintf(" of %v", m.Delegate.Range)
+	}
+	return ""
 }
 
 func typeName(m marshal.Message) string {

@@ -9,7 +9,7 @@
 //
 //	go test ./tests/story           plays all of them
 //	go test ./tests/story -update   writes their lower halves anew: read the difference
-//	go test ./tests/story -run Teeth -teeth   seeds the faults that stories name (minutes)
+//	make teeth                     seeds the faults that stories name, one by one (minutes)
 //
 // # Form
 //
