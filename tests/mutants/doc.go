@@ -4,6 +4,7 @@
 //	go run ./tests/mutants                # all of them
 //	go run ./tests/mutants -only '^map-'  # those whose names match
 //	go run ./tests/mutants -part 2/3      # every third, from the second on
+//	go run ./tests/mutants -by sim        # those that a check is tried on first
 //	go run ./tests/mutants -list          # what there is
 //	go run ./tests/mutants -story -only N # how N is caught: what the checks print, with a story
 //

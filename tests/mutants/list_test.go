@@ -124,7 +124,7 @@ func TestFaultsOfTheList(t *testing.T) {
 func TestParts(t *testing.T) {
 	seen := map[string]int{}
 	for _, part := range []string{"1/3", "2/3", "3/3"} {
-		list, err := choose(all(), "", part)
+		list, err := choose(all(), "", "", part)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestParts(t *testing.T) {
 			seen[m.name]++
 		}
 	}
-	byChance, err := choose(all(), "^chaos-", "1/1")
+	byChance, err := choose(all(), "^chaos-", "", "1/1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestParts(t *testing.T) {
 		}
 	}
 	for _, part := range []string{"0/3", "4/3", "x", "1/0"} {
-		if _, err := choose(all(), "", part); err == nil {
+		if _, err := choose(all(), "", "", part); err == nil {
 			t.Errorf("-part %s is taken", part)
 		}
 	}

@@ -30,13 +30,14 @@ const witnessWidth = 150
 
 func main() {
 	only := flag.String("only", "", "only mutants whose names this regular expression matches")
+	by := flag.String("by", "", "only mutants that this check is tried on first")
 	part := flag.String("part", "1/1", "k/n: every n-th mutant from the k-th on")
 	seeds := flag.Int("seeds", 60, "how many seeds the simulator tries")
 	parallel := flag.Int("parallel", 2, "how many mutants are tried at once")
 	story := flag.Bool("story", false, "print what the checks print, one mutant at a time; the simulator looks for a short story (minutes)")
 	names := flag.Bool("list", false, "list the mutants")
 	exit.Parse()
-	list, err := choose(all(), *only, *part)
+	list, err := choose(all(), *only, *by, *part)
 	if err == nil && (flag.NArg() > 0 || *seeds < 1 || *parallel < 1) {
 		err = errors.New("-seeds and -parallel are 1 or more, and nothing follows the flags")
 	}
@@ -64,7 +65,7 @@ func main() {
 
 // choose returns the part of a list that the flags name. What chaos has to find is in no
 // part, but for who names it: it comes to see a fault by chance, and mostly does.
-func choose(list []mutant, only, part string) ([]mutant, error) {
+func choose(list []mutant, only, by, part string) ([]mutant, error) {
 	var k, n int
 	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
 		return nil, fmt.Errorf("-part %s: it is k/n with 1 <= k <= n", part)
@@ -75,12 +76,12 @@ func choose(list []mutant, only, part string) ([]mutant, error) {
 	}
 	var chosen []mutant
 	for i, m := range list {
-		if names.MatchString(m.name) && i%n == k-1 && (m.by != chaosCheck || only != "") {
+		if names.MatchString(m.name) && i%n == k-1 && (by == "" || m.checks()[0] == by) && (m.by != chaosCheck || only != "") {
 			chosen = append(chosen, m)
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no mutant of part %s matches %q; -list tells them", part, only)
+		return nil, fmt.Errorf("no mutant of part %s matches %q and is tried by %q first; -list tells them", part, only, by)
 	}
 	return chosen, nil
 }
