@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ironkv/tests/exit"
+	"ironkv/tests/explore/search"
 )
 
 // Bounds of one check.
@@ -48,12 +49,15 @@ var (
 	errCaught  = errors.New("caught")
 	errHangs   = errors.New("hangs")
 	errCompile = errors.New("does not compile")
+	// errUnknown: the check met a bound of its own, and knows nothing of the mutant.
+	errUnknown = errors.New("ended without a finding")
 )
 
 // A lab runs checks.
 type lab struct {
 	root, temp string
 	seeds      int
+	states     int  // beyond which the explorer's search is incomplete
 	story      bool // each check's output is printed, and the simulator looks for a story
 	mu         sync.Mutex
 	controls   map[string]*control
@@ -116,15 +120,29 @@ func (l *lab) try(ctx context.Context, check, overlay string, limit time.Duratio
 	case ctx.Err() != nil:
 		return "", took, ctx.Err()
 	case hanging != nil:
-		return string(hanging[1]) + after(check, "", took), took, errHangs
+		return string(hanging[1]) + after(check, string(out), took), took, errHangs
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("no end after %v", limit.Round(time.Second)), took, errHangs
 	case err == nil:
 		return "", took, nil
+	case metBound(check, string(out), exitCode(err)):
+		return string(out), took, errUnknown
 	case check == chaosCheck && exitCode(err) != exit.Safety:
 		return string(out), took, fmt.Errorf("no violation of safety: %w", err)
 	}
 	return found(check, string(out), err) + after(check, string(out), took), took, errCaught
+}
+
+// metBound reports whether a check ended for a bound of its own: the explorer could not see
+// all there is, or the simulator not decide of too many histories. Nothing was violated then.
+func metBound(check, out string, code int) bool {
+	switch check {
+	case "explore":
+		return code == exit.Failed && strings.Contains(out, search.ErrIncomplete.Error())
+	case "sim":
+		return code == exit.Failed
+	}
+	return false
 }
 
 // program builds what a check runs: with an overlay for this check, without one, of the
@@ -166,7 +184,7 @@ func (l *lab) commands(check, overlay string, limit time.Duration) (build, run [
 		return []string{"build", "./tests/sim"},
 			[]string{"-seeds", strconv.Itoa(l.seeds), "-steps", strconv.Itoa(simSteps), "-rotate", "-shrink=" + strconv.FormatBool(l.story)}, l.root
 	case "explore":
-		return []string{"build", "./tests/explore"}, []string{"-max-states", strconv.Itoa(maxStates)}, l.root
+		return []string{"build", "./tests/explore"}, []string{"-max-states", strconv.Itoa(l.states)}, l.root
 	}
 	if check == chaosCheck {
 		// The tree as it is is given one round; a fault may take more, on another machine.
@@ -179,7 +197,7 @@ func (l *lab) commands(check, overlay string, limit time.Duration) (build, run [
 	}
 	pkg, tests, _ := strings.Cut(check, ":")
 	return []string{"test", "-c", "-vet=off", pkg},
-		[]string{"-test.short", "-test.failfast", "-test.timeout", limit.String(), "-test.run", tests}, filepath.Join(l.root, pkg)
+		[]string{"-test.v", "-test.short", "-test.failfast", "-test.timeout", limit.String(), "-test.run", tests}, filepath.Join(l.root, pkg)
 }
 
 // exitCode returns that of a program that ended with an error, -1 for another error.
@@ -206,11 +224,15 @@ func (l *lab) output(ctx context.Context, limit time.Duration, dir string, args 
 var (
 	hangingTest = regexp.MustCompile(`panic: test timed out after .*\n\s*running tests:\n\s*(\S+)`)
 	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	passedTest  = regexp.MustCompile(`(?m)^\s*--- PASS: `)
 	panicLine   = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*`)
 	simFailure  = regexp.MustCompile(`(?m)^(crash|safety|liveness): .*`)
 	simRepeat   = regexp.MustCompile(`(?m)^repeat it: go run \./tests/sim (.*)$`)
 	simRuns     = regexp.MustCompile(`(?m)^(\d+) runs, (\d+) steps`)
-	violation   = regexp.MustCompile(`(?m)^(VIOLATION|explore): .*`)
+	violation   = regexp.MustCompile(`(?m)^VIOLATION: .*`)
+	noBeginning = regexp.MustCompile(`(?m)^explore: .*`)
+	statesSeen  = regexp.MustCompile(`(?m)^states +(\d+)$`)
+	traceStep   = regexp.MustCompile(`^ *(\d+)  `)
 	chaosFound  = regexp.MustCompile(`(?m)^cluster \d+: violation: .*`)
 	scopeName   = regexp.MustCompile(`(?m)^== (\S+)`)
 )
@@ -230,14 +252,17 @@ func broken(out string) string {
 
 // found returns the invariant, conjunct or test that failed.
 func found(check, out string, err error) string {
-	for _, re := range []*regexp.Regexp{simFailure, violation, chaosFound} {
+	for _, re := range []*regexp.Regexp{simFailure, violation, noBeginning, chaosFound} {
 		if m := re.FindString(out); m != "" && !strings.HasPrefix(check, "./") {
 			return short(m)
 		}
 	}
 	if m := failedTest.FindAllStringSubmatch(out, -1); m != nil {
-		test := m[len(m)-1][1] // the innermost: with -failfast there is one chain
-		if name := broken(out); name != "" {
+		test := "" // the innermost: with -failfast there is one chain
+		for _, failed := range m {
+			test = max(test, failed[1])
+		}
+		if name := broken(outputOf(test, out)); name != "" {
 			test += ": " + name + ": violated"
 		}
 		return test
@@ -246,6 +271,16 @@ func found(check, out string, err error) string {
 		return m
 	}
 	return err.Error()
+}
+
+// outputOf is what a test printed, of what all did, one after the other.
+func outputOf(test, out string) string {
+	top, _, _ := strings.Cut(test, "/")
+	_, own, known := strings.Cut(out, "=== RUN   "+top+"\n")
+	if !known {
+		return out
+	}
+	return own
 }
 
 // short leaves out of a step that is none of the protocol which one it was: the
@@ -258,7 +293,9 @@ func short(s string) string {
 	return s
 }
 
-// after returns when it was found.
+// after returns when it was found: at which step of a run of the simulator, behind how many
+// steps of a trace and in how many states of the explorer, or behind how many tests, with
+// those within tests, that had passed.
 func after(check, out string, took time.Duration) string {
 	switch check {
 	case "sim":
@@ -270,11 +307,47 @@ func after(check, out string, took time.Duration) string {
 			return where
 		}
 	case "explore":
-		if m := scopeName.FindAllStringSubmatch(out, -1); m != nil {
-			return "\tscope " + m[len(m)-1][1]
+		if where := afterStates(out); where != "" {
+			return where
 		}
+	case chaosCheck:
+	default:
+		before := out
+		if at := failedTest.FindStringIndex(out); at != nil {
+			before = out[:at[0]]
+		}
+		return fmt.Sprintf("\t%d tests passed, %.1f s", len(passedTest.FindAllString(before, -1)), took.Seconds())
 	}
 	return fmt.Sprintf("\t%.1f s", took.Seconds())
+}
+
+// afterStates tells of the explorer's first violation in which scope it was, behind how many
+// steps, and how many states had been seen; "" where it never came to one.
+func afterStates(out string) string {
+	at := violation.FindStringIndex(out)
+	if at == nil {
+		if at = noBeginning.FindStringIndex(out); at == nil {
+			return ""
+		}
+	}
+	scopes := scopeName.FindAllStringSubmatchIndex(out[:at[0]], -1)
+	if scopes == nil {
+		return ""
+	}
+	last := scopes[len(scopes)-1]
+	states, steps := "0", "0"
+	if m := statesSeen.FindStringSubmatch(out[last[0]:at[0]]); m != nil {
+		states = m[1]
+	}
+	_, trace, _ := strings.Cut(out[at[0]:], "\nafter\n")
+	for line := range strings.Lines(trace) {
+		m := traceStep.FindStringSubmatch(line)
+		if m == nil {
+			break
+		}
+		steps = m[1]
+	}
+	return fmt.Sprintf("\tscope %s, trace of %s steps, %s states", out[last[2]:last[3]], steps, states)
 }
 
 // overlay writes the overlay that puts text in the place of file.

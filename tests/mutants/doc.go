@@ -25,14 +25,16 @@
 //
 // The check that a mutant names comes first, then those of its directory. Each is
 // run on the tree as it is, too, before it is believed: a check that fails there
-// proves nothing of a mutant.
+// proves nothing of a mutant. Nor does one that ends for a bound of its own: a search of
+// the explorer that is incomplete has caught nothing.
 //
 // A mutant may name the invariant that has to be violated: each invariant of the
 // judge is named by one. What is found then has to be that, by its name.
 //
 // The output is a table: mutant, the check that caught it, which invariant, conjunct
-// or test, and after how many runs and steps of the simulator (with its flags for that
-// run: they repeat it on a tree into which the mutant was put) or how long. Exit code
+// or test, and after how much: runs and steps of the simulator (with its flags for that
+// run: they repeat it on a tree into which the mutant was put), steps of the explorer's
+// trace and states that it had seen, or tests that had passed, and how long. Exit code
 // 1 says that a mutant survived, 2 that the list or the tree is at fault, 64 that the
 // command line is.
 package main

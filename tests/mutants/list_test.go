@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
+
+	"ironkv/tests/exit"
 )
 
 // The list fits the code: each text is there once.
@@ -156,14 +160,72 @@ func TestFound(t *testing.T) {
 	for _, c := range []struct{ check, out, want string }{
 		{"sim", "2 runs, 41 steps of hosts\n\nsafety: Refinement: step 1 of host 1, a timer, Chunk: not a step of the protocol: Set is not enabled: x\n", "safety: Refinement: … Set is not enabled: x"},
 		{"explore", "== crash\nVIOLATION: two owners of a\n", "VIOLATION: two owners of a"},
+		{"explore", "== crash\nexplore: search incomplete: more than 9 states\n== chase\nVIOLATION: two owners of a\n", "VIOLATION: two owners of a"},
+		{"explore", "== crash\nexplore: crash, before it begins: MapComplete: x\n", "explore: crash, before it begins: MapComplete: x"},
 		{"chaos", "12:00:00  cluster 0: 3 hosts\ncluster 0: violation: a is b\nlogs\n", "cluster 0: violation: a is b"},
 		{"./kv", "--- FAIL: TestA (0.0s)\n    --- FAIL: TestA/b (0.0s)\nFAIL\n", "TestA/b"},
+		{"./kv", "=== RUN   TestA\n    a_test.go:1: MapComplete: x\n--- PASS: TestA (0.0s)\n=== RUN   TestB\n=== RUN   TestB/c\n    --- FAIL: TestB/c (0.0s)\n--- FAIL: TestB (0.0s)\n", "TestB/c"},
+		{"./kv", "=== RUN   TestB\n    b_test.go:1: MapComplete: x\n--- FAIL: TestB (0.0s)\n", "TestB: MapComplete: violated"},
 		{"./kv", "panic: MapComplete\n\ngoroutine 1\n", "panic: MapComplete"},
 		{"./kv", "", "exit status 1"},
 	} {
 		if got := found(c.check, c.out, errExit{}); got != c.want {
 			t.Errorf("%s: %q, want %q", c.check, got, c.want)
 		}
+	}
+}
+
+// When a check finds it is told by what it counts.
+func TestAfter(t *testing.T) {
+	const scope = "== calm (2 hosts)\nstates       31\ndepth        9\ncomplete\n\n"
+	for _, c := range []struct{ check, out, want string }{
+		{"sim", "2 runs, 41 steps of hosts\n\nsafety: x\nrepeat it: go run ./tests/sim -seed 2\n", "\trun 2, 41 steps: sim -seed 2"},
+		{"explore", scope + "== crash (3 hosts)\nstates       120\ndepth        7\nVIOLATION: x\nafter\n   1  a\n   2  b\n== chase (3 hosts)\nstates       500\n", "\tscope crash, trace of 2 steps, 120 states"},
+		{"explore", scope + "== crash (3 hosts)\nexplore: crash, before it begins: x\n", "\tscope crash, trace of 0 steps, 0 states"},
+		{"explore", "panic: x\n", "\t1.5 s"},
+		{"chaos", "cluster 0: violation: a is b\n", "\t1.5 s"},
+		{"./kv", "--- PASS: TestA (0.0s)\n=== RUN   TestB/a\n    --- PASS: TestB/a (0.0s)\n    --- FAIL: TestB/c (0.0s)\n--- FAIL: TestB (0.0s)\n--- PASS: TestC\n", "\t2 tests passed, 1.5 s"},
+		{"./kv", "--- PASS: TestA (0.0s)\npanic: test timed out after 1s\n", "\t1 tests passed, 1.5 s"},
+	} {
+		if got := after(c.check, c.out, 1500*time.Millisecond); got != c.want {
+			t.Errorf("%s: %q, want %q", c.check, got, c.want)
+		}
+	}
+}
+
+// A check that met a bound of its own has caught nothing; one that found something has.
+func TestABoundIsNoFinding(t *testing.T) {
+	const incomplete = "== crash\nexplore: search incomplete: more than 9 states\n"
+	for _, c := range []struct {
+		check, out string
+		code       int
+		bound      bool
+	}{
+		{"explore", incomplete, exit.Failed, true},
+		{"explore", incomplete + "== chase\nVIOLATION: x\n", exit.Safety, false},
+		{"explore", "explore: crash, before it begins: x\n", exit.Failed, false},
+		{"sim", "of more than one history in 1000 nobody knows", exit.Failed, true},
+		{"sim", "liveness: x", exit.Liveness, false},
+		{"./kv", "--- FAIL: TestA (0.0s)\nsearch incomplete\n", 1, false},
+	} {
+		if got := metBound(c.check, c.out, c.code); got != c.bound {
+			t.Errorf("%s ends with %d and %q: a bound of its own: %v, want %v", c.check, c.code, c.out, got, c.bound)
+		}
+	}
+}
+
+// A mutant of which the explorer cannot see all survives it.
+func TestAnIncompleteSearchCatchesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the explorer")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{root: root, temp: t.TempDir(), states: 100, built: map[string]func() (string, error){}}
+	if _, _, err := l.try(t.Context(), "explore", "", controlLimit); !errors.Is(err, errUnknown) {
+		t.Errorf("of 100 states of each scope: %v, want: %v", err, errUnknown)
 	}
 }
 

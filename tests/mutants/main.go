@@ -102,7 +102,7 @@ func run(ctx context.Context, list []mutant, seeds, parallel int, story bool) (i
 		return exitFault, err
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-	l := &lab{root: root, temp: temp, seeds: seeds, story: story, controls: map[string]*control{}, built: map[string]func() (string, error){}}
+	l := &lab{root: root, temp: temp, seeds: seeds, states: maxStates, story: story, controls: map[string]*control{}, built: map[string]func() (string, error){}}
 	verdicts := make([]chan verdict, len(list))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -191,6 +191,7 @@ func (l *lab) judge(ctx context.Context, m *mutant) verdict {
 			return verdict{by: check, witness: clip(witness)}
 		case errors.Is(err, errHangs):
 			return verdict{err: fmt.Errorf("%s hangs: mark the mutant so if that is what it does", check)}
+		case errors.Is(err, errUnknown): // it has caught nothing
 		case err != nil:
 			return verdict{err: fmt.Errorf("%s: %w\n%s", check, err, witness)}
 		}

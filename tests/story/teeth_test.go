@@ -14,6 +14,9 @@ import (
 
 var teeth = flag.Bool("teeth", false, "seed the faults that stories name, and see that each story finds its own (minutes)")
 
+// storyPlace is the line of a story at which it is seen to be another, or judged.
+var storyPlace = regexp.MustCompile(`testdata/\S+\.txt:\d+: .*`)
+
 var teethLine = regexp.MustCompile(`(?m)^# Teeth: (.+)\.$`)
 
 // Every story names seeded faults that it finds out; with -teeth it is tried.
@@ -55,5 +58,7 @@ func bites(t *testing.T, story string, fault seeded.Fault) {
 	out, err := run.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--- FAIL: TestStories/"+story) {
 		t.Errorf("%s does not find out %s: %v\n%s", story, fault.Name, err, out)
+		return
 	}
+	t.Logf("%s finds out %s at: %s", story, fault.Name, storyPlace.FindString(string(out)))
 }
