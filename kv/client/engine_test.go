@@ -305,6 +305,33 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
+// TestALateRedirectOfARead: a redirect says only a number, and that of a read is no write's:
+// taken for a write's, it would have it tried elsewhere, and executed twice.
+func TestALateRedirectOfARead(t *testing.T) {
+	w := newWorld(t, 2)
+	write := w.put("a")
+	w.open(1)
+	number := next[*marshal.SetRequest](w, 1).Number
+	w.get("q")
+	next[*marshal.GetRequest](w, 1)
+	w.get("r") // of reads the second, which is numbered from 0 where writes are from 1
+	m := next[*marshal.GetRequest](w, 1)
+	if m.Number&(firstRead-1) != number {
+		t.Fatalf("the read has number %#x, the write %#x: this tests nothing", m.Number, number)
+	}
+	away := &marshal.Redirect{RequestHeader: m.RequestHeader, Range: keys("r", "s"), Owner: 2}
+	w.hear(1, away)
+	w.open(2)
+	if n := next[*marshal.GetRequest](w, 2); string(n.Key) != "r" {
+		t.Fatalf("host 2 is asked for %s", n.Key)
+	}
+	w.hear(1, away)
+	w.pending(write)
+	if write.host.id != 1 || write.redirects != 0 {
+		t.Fatalf("the write is tried at host %d after %d redirects", write.host.id, write.redirects)
+	}
+}
+
 // TestHintIsOfTheLastRedirect: what an earlier redirect named is not shown to an
 // owner that a later one names.
 func TestHintIsOfTheLastRedirect(t *testing.T) {

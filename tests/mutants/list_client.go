@@ -118,6 +118,12 @@ var clientMutants = []mutant{
 		breaks: "an answer ends the request that it answers",
 	},
 	{
+		name: "client-reads-numbered-as-writes", file: "kv/client/receive.go",
+		before: "	if rh.Number >= firstRead {\n		return s.reads.get(rh.Number)\n	}\n	return s.writes.get(rh.Number)\n",
+		after:  "	if o := s.writes.get(rh.Number & (firstRead - 1)); o != nil || rh.Number < firstRead {\n		return o\n	}\n	return s.reads.get(rh.Number)\n",
+		breaks: "a late redirect of a read is not taken for that of a write, which would be executed twice", by: "./kv/client:TestALateRedirectOfARead",
+	},
+	{
 		name: "client-hint-for-anybody", file: "kv/client/session.go",
 		before: "		if h.owner == owner && h.rng.Contains(key) {\n", after: "		if h.rng.Contains(key) {\n",
 		breaks: "a hint is shown to the host that it is about",
