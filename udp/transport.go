@@ -244,7 +244,9 @@ func (t *Transport) reserve(p *peer, size int) bool {
 	if p.open == nil {
 		p.open = appendHeader(t.pool.get(headerSize+size), t.cfg.Nonce)
 	}
-	p.open = t.pool.grow(p.open, size)
+	if len(p.open)+size > cap(p.open) { // room for all that follows, lest it be copied again and again
+		p.open = t.pool.grow(p.open, p.datagram-len(p.open))
+	}
 	return true
 }
 

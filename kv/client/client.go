@@ -34,6 +34,7 @@ type Client struct {
 
 	mu     sync.Mutex // guards everything below
 	engine *engine
+	queued int    // bytes of messages since full was last true
 	buffer []byte // in which messages are encoded
 	leadership
 	// shared is when a call was last begun while another was under way.
@@ -117,6 +118,7 @@ func (c *Client) start(now time.Duration, o *op) {
 func (c *Client) send(h *host, m marshal.Message) {
 	c.buffer = marshal.Append(c.buffer[:0], m)
 	_ = c.conn.Send(h.addr, c.buffer, udp.Once)
+	c.queued += len(c.buffer)
 	if cap(c.buffer) > keepBuffer {
 		c.buffer = nil
 	}
@@ -138,11 +140,15 @@ func (c *Client) receive(src netip.AddrPort, msg []byte) {
 	c.mu.Lock()
 	c.delivering = true
 	c.engine.receive(c.received, src, m)
+	full := c.full()
 	crowd := len(c.answered) == wakeGroup
 	if crowd {
 		c.wakeAnswered()
 	}
 	c.mu.Unlock()
+	if full {
+		c.transmit()
+	}
 	if crowd {
 		runtime.Gosched()
 	}

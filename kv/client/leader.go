@@ -33,7 +33,11 @@ const (
 func (c *Client) wait(w *waiter) {
 	busy := c.busy(w.left)
 	role := c.join(w)
+	full := c.full()
 	c.mu.Unlock()
+	if full {
+		c.transmit()
+	}
 	c.flush(busy)
 	if role == roleParked {
 		role = <-w.wake
@@ -249,5 +253,23 @@ func (c *Client) flush(busy bool) {
 			c.mu.Unlock()
 		}
 	}
+	c.transmit()
+}
+
+// fullBytes is from how many bytes of messages on some of them fill the greatest datagram, to
+// which nothing can be added: the host works on it while the next one is made.
+const fullBytes = 60 << 10
+
+// full reports whether so much was queued since it did so last; mu is held.
+func (c *Client) full() bool {
+	if c.queued < fullBytes {
+		return false
+	}
+	c.queued = 0
+	return true
+}
+
+// transmit sends what has been queued, at once.
+func (c *Client) transmit() {
 	_ = c.conn.Flush() // the only error is a closed socket, which the leader meets
 }
