@@ -168,6 +168,7 @@ type fakeStore struct {
 	commits []commitResult // for the next commits; beyond them nil, nil
 	room    uint64
 	roomErr error
+	untidy  int
 }
 
 type commitResult struct {
@@ -186,6 +187,12 @@ func (s *fakeStore) Commit(kv.Counters) (store.Pending, error) {
 }
 
 func (s *fakeStore) Warm([]delegation.Key) {}
+
+// Tidy has as much to do as the test says.
+func (s *fakeStore) Tidy() bool {
+	s.untidy--
+	return s.untidy >= 0
+}
 
 func (s *fakeStore) Room() (uint64, error) { return s.room, s.roomErr }
 

@@ -51,6 +51,11 @@ func (l *loop) await() (int, error) {
 	if !l.inbox.empty() || due <= l.watch.last {
 		return l.socket.TryReceive(l.deliver)
 	}
+	for l.store.Tidy() {
+		if n, err := l.socket.TryReceive(l.deliver); n > 0 || err != nil {
+			return n, err
+		}
+	}
 	wait := due - l.watch.last
 	l.socket.Linger(l.pipeline.idle() && (wait >= lingerLeast || wait > 2*l.pace.gap))
 	n, err := l.socket.Receive(l.watch.at(due), l.deliver)

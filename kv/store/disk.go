@@ -260,6 +260,9 @@ func (d *Disk) fail(what string, err error) error { return d.fault.note(classify
 // Warm does nothing: blocks are read when they are needed.
 func (d *Disk) Warm([]delegation.Key) {}
 
+// Tidy does nothing: Pebble tidies up by itself.
+func (d *Disk) Tidy() bool { return false }
+
 // Room returns what is free on the disk beyond what Pebble needs to work: its
 // logs, and the tables that it makes of them. The ballast, once released, is
 // taken again as soon as there is room in plenty.

@@ -148,6 +148,9 @@ func (m *Memory) AddUnacked(to delegation.HostID, seqno uint64, d *marshal.Deleg
 	if len(m.gone) > 0 {
 		m.flying[flight{to, seqno}] = slices.Clone(m.gone)
 		m.gone = m.gone[:0]
+		if m.late.is(lateRemoved) {
+			m.late.what = lateFlying
+		}
 	}
 }
 
@@ -155,6 +158,9 @@ func (m *Memory) AddUnacked(to delegation.HostID, seqno uint64, d *marshal.Deleg
 func (m *Memory) DropUnacked(to delegation.HostID, first, last uint64) {
 	m.unset(record{kind: unackedRecord, number: uint64(to), place: first},
 		record{kind: unackedRecord, number: uint64(to), place: last + 1})
+	if m.late.is(lateFlying) {
+		m.settle()
+	}
 	for n := first; n <= last && len(m.flying) > 0; n++ {
 		m.gone = append(m.gone, m.flying[flight{to, n}]...)
 		delete(m.flying, flight{to, n})

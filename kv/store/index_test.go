@@ -104,6 +104,8 @@ func TestTheIndexAgreesWithTheTree(t *testing.T) {
 		t.Error(err)
 	}
 	s.RemoveRange(delegation.All)
+	for s.Tidy() {
+	}
 	places, _ := s.index.size()
 	if err := s.index.check(); err != nil || places != len(s.index.parts) {
 		t.Errorf("an empty index has %d places: %v", places, err)

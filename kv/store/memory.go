@@ -52,8 +52,8 @@ type Memory struct {
 	// are looked at until the commit, or the commit after DropUnacked.
 	gone   []packed
 	flying map[flight][]packed
-	// run is of a single call.
-	run []packed
+	// late is what the index does not know yet.
+	late late
 	// saved is what a crash goes back to. Kept only with MemoryOptions.Records.
 	saved *image
 	// dirty says that something was written since the last commit.
@@ -105,13 +105,12 @@ func (m *Memory) Clone() *Memory {
 	m.owned = false
 	m.share()
 	c := *m
-	c.run = nil
 	return &c
 }
 
 // share has entries stay as they are for good, since others may look at them.
 func (m *Memory) share() {
-	m.index, m.gone, m.flying = nil, nil, nil
+	m.index, m.gone, m.flying, m.late = nil, nil, nil, late{}
 }
 
 // pack copies e into memory of the store.
@@ -149,22 +148,18 @@ func (m *Memory) Get(key delegation.Key) (marshal.Entry, bool) {
 	return marshal.Entry{}, false
 }
 
-func (m *Memory) find(key delegation.Key) (packed, bool) {
-	if m.index == nil {
-		return m.now.table.get(string(key))
-	}
-	if r := m.index.find(m.index.hash(key), key); r != nil {
-		return r.packed(), true
-	}
-	return packed{}, false
-}
-
 // Put inserts or replaces.
 func (m *Memory) Put(e marshal.Entry) {
 	w := m.write()
 	if m.index == nil {
 		w.table.put(m.pack(e))
 		return
+	}
+	if m.late.has(string(e.Key)) {
+		if p, ok := w.table.get(string(e.Key)); ok && p.overwrite(e) {
+			return
+		}
+		m.settle()
 	}
 	hash := m.index.hash(e.Key)
 	old := m.index.find(hash, e.Key)
@@ -191,16 +186,19 @@ func (m *Memory) PutAll(entries []marshal.Entry) {
 		}
 		return
 	}
+	m.settle()
 	w := m.write()
+	run := m.late.memory[:0]
 	for _, e := range entries {
-		m.run = append(m.run, m.pack(e))
+		run = append(run, m.pack(e))
 	}
-	w.table.putRun(m.run)
-	if m.index != nil && !m.index.insertAll(m.run) {
-		m.share()
+	w.table.putRun(run)
+	if m.index == nil {
+		clear(run)
+		m.late.memory = run
+		return
 	}
-	clear(m.run)
-	m.run = m.run[:0]
+	m.late.put(run, lateAdded)
 }
 
 // fits reports whether the keys of entries, of which there are some, ascend, and no
@@ -228,6 +226,9 @@ func (m *Memory) Delete(key delegation.Key) {
 	p, ok := m.find(key)
 	if !ok {
 		return
+	}
+	if m.late.has(string(key)) {
+		m.settle()
 	}
 	if m.index != nil {
 		m.index.remove(m.index.hash(key), p)
@@ -257,12 +258,16 @@ func (m *Memory) RemoveRange(r delegation.Range) {
 	if !ok {
 		return
 	}
+	m.settle()
+	first := len(m.gone)
 	m.write().table.removeRange(from, until, func(run []packed) {
 		if m.index != nil {
-			m.index.removeAll(run)
 			m.gone = append(m.gone, run...)
 		}
 	})
+	if m.index != nil {
+		m.late.put(append(m.late.memory[:0], m.gone[first:]...), lateRemoved)
+	}
 }
 
 // Warm has what finds the keys brought into the processor's cache.
@@ -283,6 +288,9 @@ func (m *Memory) Commit(c kv.Counters) (Pending, error) {
 		m.saved, m.owned = m.now, false
 	}
 	m.dirty = false
+	if m.late.is(lateRemoved) {
+		m.settle()
+	}
 	for _, p := range m.gone {
 		m.arena.give(p)
 	}

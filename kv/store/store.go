@@ -21,6 +21,10 @@ type Store interface {
 	// Warm tells the store which keys are about to be asked for, so that it can
 	// wait for the memory of all of them at once. It changes nothing.
 	Warm(keys []delegation.Key)
+	// Tidy does a few microseconds of what the store has put off, and reports whether
+	// there was any. It changes nothing that can be read. Who has nothing else to do
+	// calls it again and again; what nobody calls it for is done when it is needed.
+	Tidy() bool
 	// Room returns how many bytes of entries ([marshal.Entry.Size]) the store can
 	// still take in, [math.MaxUint64] where it has no limit.
 	Room() (uint64, error)
