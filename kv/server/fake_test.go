@@ -168,7 +168,9 @@ type fakeStore struct {
 	commits []commitResult // for the next commits; beyond them nil, nil
 	room    uint64
 	roomErr error
-	untidy  int
+	// untidy is how many bites Tidy has left, and meanwhile is called by each.
+	untidy    int
+	meanwhile func()
 }
 
 type commitResult struct {
@@ -188,10 +190,14 @@ func (s *fakeStore) Commit(kv.Counters) (store.Pending, error) {
 
 func (s *fakeStore) Warm([]delegation.Key) {}
 
-// Tidy has as much to do as the test says.
+// Tidy has as many bites to take as the test says, and hears of what comes meanwhile.
 func (s *fakeStore) Tidy() bool {
+	if s.untidy == 0 {
+		return false
+	}
 	s.untidy--
-	return s.untidy >= 0
+	s.meanwhile()
+	return true
 }
 
 func (s *fakeStore) Room() (uint64, error) { return s.room, s.roomErr }

@@ -376,6 +376,27 @@ func TestTimersDoNotStarveReceiving(t *testing.T) {
 	}
 }
 
+// TestTidiesWhileNobodyAsks: all that the store has put off before the loop waits, but of what comes
+// meanwhile no more than it has begun.
+func TestTidiesWhileNobodyAsks(t *testing.T) {
+	b := newBench(t)
+	b.must()
+	b.store.untidy, b.store.meanwhile = 5, func() {
+		if b.store.untidy == 3 {
+			b.socket.put(clientAddr, get(1))
+		}
+	}
+	b.must()
+	if len(b.socket.taken()) != 1 || b.store.untidy != 3 {
+		t.Fatalf("answered when %d bites were left, want 3", b.store.untidy)
+	}
+	before := b.socket.blocked
+	b.must()
+	if b.store.untidy != 0 || b.socket.blocked != before+1 {
+		t.Fatalf("%d bites were left, and it waited %d times", b.store.untidy, b.socket.blocked-before)
+	}
+}
+
 // The loop waits in the kernel where no timer is near, and where something arrives more
 // often than the timer is far away: while a move yields to clients there is always one.
 func TestLingersWhereItIsAskedOften(t *testing.T) {

@@ -8,6 +8,56 @@ var storeMutants = []mutant{
 		breaks: "no single write pays for the growth of the whole index", by: "./kv/store:TestNoWrite",
 	},
 	{
+		name: "late-looked-for-in-index", file: "kv/store/late.go",
+		before: "if m.index == nil || m.late.has(string(key)) {", after: "if m.index == nil {",
+		breaks: "a key of which the index does not know yet is found, and one that is removed is not", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-ends-before-last", file: "kv/store/late.go",
+		before: "key <= l.run[len(l.run)-1].key()", after: "key < l.run[len(l.run)-1].key()",
+		breaks: "so is the last of them", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-put-beside", file: "kv/store/memory.go",
+		before: "			return\n		}\n		m.settle()\n	}\n	hash", after: "			return\n		}\n	}\n	hash",
+		breaks: "who writes to a key of which the index does not know yet tells it before", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-deleted-beside", file: "kv/store/memory.go",
+		before: "	if m.late.has(string(key)) {\n		m.settle()\n	}\n", after: "",
+		breaks: "so does who deletes one", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-run-forgotten-by-put", file: "kv/store/memory.go",
+		before: "	m.settle()\n	w := m.write()\n	run", after: "	w := m.write()\n	run",
+		breaks: "one run is late at a time", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-run-forgotten-by-removal", file: "kv/store/memory.go",
+		before: "	m.settle()\n	first := len", after: "	first := len",
+		breaks: "one run is late at a time", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-removed-given-back", file: "kv/store/memory.go",
+		before: "	if m.late.is(lateRemoved) {\n		m.settle()\n	}\n", after: "",
+		breaks: "a slot is not used again while the index names it", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-flying-given-back", file: "kv/store/fold.go",
+		before: "	if m.late.is(lateFlying) {\n		m.settle()\n	}\n", after: "",
+		breaks: "nor one that was a delegate's", by: "./kv/store:TestWhatIsLate",
+	},
+	{
+		name: "late-all-at-once", file: "kv/store/late.go",
+		before: "	m.tellIndex(lateBite)\n", after: "	m.settle()\n",
+		breaks: "nobody waits until the store has tidied up all", by: "./kv/store:TestTidyTakesBites",
+	},
+	{
+		name: "loop-tidies-to-the-end", file: "kv/server/receive.go",
+		before: "			return n, err\n		}\n	}\n	wait :=", after: "			return n, err\n		}\n		for l.store.Tidy() {\n		}\n	}\n	wait :=",
+		breaks: "what comes while the store tidies up is answered before the rest of it", by: "./kv/server:TestTidies",
+	},
+	{
 		name: "sync-dropped", file: "kv/store/disk.go",
 		before: "d.db.ApplyNoSyncWait(batch, pebble.Sync)", after: "d.db.Apply(batch, pebble.NoSync)",
 		breaks: "what is committed survives the loss of everything that was not synced", by: "./kv/store:TestCrashAtEveryCommit",
@@ -172,8 +222,8 @@ var storeMutants = []mutant{
 		breaks: "no sync is tried again after one has failed",
 	},
 	{
-		name: "index-keeps-removed", file: "kv/store/memory.go",
-		before: "		if m.index != nil {\n			m.index.removeAll(run)\n", after: "		if false {\n			m.index.removeAll(run)\n",
+		name: "index-keeps-removed", file: "kv/store/late.go",
+		before: "		m.index.removeAll(bite)\n", after: "",
 		breaks: "what is removed is found no more",
 	},
 	{
