@@ -129,16 +129,47 @@ func TestNoWritePaysForAllOfTheIndex(t *testing.T) {
 
 // A key that no bucket has room for makes the store go on without an index.
 func TestAStoreGoesOnWithoutItsIndex(t *testing.T) {
-	s := NewMemory(MemoryOptions{})
-	b := s.index.bucket(s.index.hash("a"))
-	b.depth, b.n = maxIndexDepth, bucketSlots
-	another := pack(marshal.Entry{Key: "another"})
-	for i := range b.slots {
-		b.slots[i] = refTo(another)
-	}
+	s, another := NewMemory(MemoryOptions{}), pack(marshal.Entry{Key: "another"})
+	s.fillBucket("a", another)
 	s.Put(marshal.Entry{Key: "a", Value: []byte("v"), Version: 1})
 	if e, found := s.Get("a"); !found || string(e.Value) != "v" || s.index != nil {
 		t.Errorf("%v %v, index %v", e, found, s.index)
 	}
 	runtime.KeepAlive(another)
+}
+
+// Nor does it matter to whom it turns out that the index is of no use, where it learns of a key late.
+func TestAStoreGoesOnWithoutItsIndexThatLearnsLate(t *testing.T) {
+	run := []marshal.Entry{{Key: "a"}, {Key: "c"}}
+	more := []marshal.Entry{{Key: "d"}}
+	for name, change := range map[string]func(s *Memory){
+		"Put":         func(s *Memory) { s.Put(marshal.Entry{Key: "b"}) },
+		"PutAll":      func(s *Memory) { s.PutAll(more) },
+		"Delete":      func(s *Memory) { s.Delete("c") },
+		"RemoveRange": func(s *Memory) { s.RemoveRange(delegation.Range{From: delegation.At("c"), Until: delegation.PosInf}) },
+		"Tidy":        func(s *Memory) { s.Tidy() },
+	} {
+		s, slow, another := NewMemory(MemoryOptions{}), NewMemory(MemoryOptions{Records: true}), pack(marshal.Entry{Key: "another"})
+		s.fillBucket("a", another)
+		for _, m := range []*Memory{s, slow} {
+			m.PutAll(run)
+			change(m)
+		}
+		for _, key := range []delegation.Key{"a", "b", "c", "d"} {
+			_, found := s.Get(key)
+			if _, want := slow.Get(key); found != want || s.index != nil {
+				t.Errorf("%s: %q found: %v, want %v; with an index: %v", name, key, found, want, s.index != nil)
+			}
+		}
+		runtime.KeepAlive(another)
+	}
+}
+
+// fillBucket leaves no room for key in the index.
+func (m *Memory) fillBucket(key delegation.Key, with packed) {
+	b := m.index.bucket(m.index.hash(key))
+	b.depth, b.n = maxIndexDepth, bucketSlots
+	for i := range b.slots {
+		b.slots[i] = refTo(with)
+	}
 }

@@ -151,15 +151,15 @@ func (m *Memory) Get(key delegation.Key) (marshal.Entry, bool) {
 // Put inserts or replaces.
 func (m *Memory) Put(e marshal.Entry) {
 	w := m.write()
-	if m.index == nil {
-		w.table.put(m.pack(e))
-		return
-	}
 	if m.late.has(string(e.Key)) {
 		if p, ok := w.table.get(string(e.Key)); ok && p.overwrite(e) {
 			return
 		}
 		m.settle()
+	}
+	if m.index == nil {
+		w.table.put(m.pack(e))
+		return
 	}
 	hash := m.index.hash(e.Key)
 	old := m.index.find(hash, e.Key)

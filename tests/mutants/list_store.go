@@ -19,7 +19,7 @@ var storeMutants = []mutant{
 	},
 	{
 		name: "late-put-beside", file: "kv/store/memory.go",
-		before: "			return\n		}\n		m.settle()\n	}\n	hash", after: "			return\n		}\n	}\n	hash",
+		before: "			return\n		}\n		m.settle()\n	}\n	if m.index == nil {\n		w", after: "			return\n		}\n	}\n	if m.index == nil {\n		w",
 		breaks: "who writes to a key of which the index does not know yet tells it before", by: "./kv/store:TestWhatIsLate",
 	},
 	{
