@@ -50,7 +50,7 @@ sim: programs ## the simulator, all sizes, wires and stores in turn: SEED, SEEDS
 explore: programs ## every behaviour of small clusters: the scopes that the tests run (seconds)
 	$(BIN)/explore
 
-explore-deep: programs ## every behaviour of larger ones, and of P by itself (half an hour, 10 GB)
+explore-deep: programs ## every behaviour of larger ones, and of P by itself (half an hour to an hour, 15 GB)
 	$(BIN)/explore -deep
 
 chaos: programs ## real processes behind a bad network, on bad disks, killed and stopped: DURATION, SEED

@@ -2,7 +2,7 @@
 // kvd runs, and of the protocol that it refines:
 //
 //	go run ./tests/explore             the scopes that the tests explore too
-//	go run ./tests/explore -deep       the larger ones, of hosts and of P: half an hour
+//	go run ./tests/explore -deep       the larger ones, of hosts and of P: an hour
 //	go run ./tests/explore -scope NAME one of them
 //	go run ./tests/explore -list       what there is
 //
@@ -34,7 +34,9 @@
 //	around        2 hosts, 1 write, 5 moves there and back         16,335     40,440   52    1   140
 //	around-crash  the same with 4 moves and 1 crash               169,055    730,728   48    7   440
 //	around-crashes with 2 moves and any crashes                 1,056,263  9,660,207   41   24   720
+//	around-more-crashes with 3 moves and any crashes            9,881,901 101,794,535   54  167  4,650
 //	chase-crashes chase with 1 key and 2 crashes                1,226,506  6,461,468   36   20 1,160
+//	chase-more-crashes with 3 crashes                          25,861,417 176,781,084   41  794 14,310
 //	chase-waits   chase with 1 key and 1 jump of a clock          136,906    752,947   30    2   160
 //	opposite-keys opposite with 1 crash                        12,326,496 82,308,437   43  229 6,700
 //	P-crossing    P: 2 hosts, 2 writes, 1 move, any given up        4,491     29,184   21  0.1    40
@@ -52,17 +54,16 @@
 //
 // Memory is what was taken from the system; live are some 60 bytes a state and, where no
 // disk fills, 4 a transition, and what is garbage is left until it is four times as much,
-// or all of it comes to 10 GiB. (The rows return-crashes, gives-up, orders, waits-crashes
+// or all of it comes to 14 GiB. (The rows return-crashes, gives-up, orders, waits-crashes
 // and opposite-keys were measured without those 4.) The largest is mixed-gives-up, where
 // nothing has to come to its end.
 //
 // The rows around and P-around are of the same requests: P is larger than hosts that do not
 // crash, and smaller than those that do, as a crash is nothing to it. Each further move
-// makes 3.3 times as many states of hosts, 4 with a crash, some 70 with any crashes, and 6
-// of P: around-crashes with three moves is some 70 million states, with four 5 billion,
-// which is 300 GB. Not searched to the end, though within an hour and 20 GB by what smaller
-// ones come to: chase-crashes with a third crash (344 states without any, 29,556 with one)
-// is some 25 million states, chase-busy with one as many.
+// makes 3.3 times as many states of hosts, 4 with a crash, 9 with any crashes, and 6
+// of P. All of this takes some 40 minutes of processor time. Within an hour and 20 GB by what
+// smaller ones come to, and not searched to the end: around-crashes with four moves (some 90
+// million states, which are 9 GiB while they live), chase-busy with a crash (some 25 million).
 //
 // Besides, allowed is a table of what P allows in small scopes and how often hosts do
 // it there, with the reason where they never do; and of what keeps P from an action.

@@ -20,7 +20,7 @@ import (
 // where memory gets scarce.
 const (
 	gcPercent        = 400
-	memoryLimitBytes = 10 << 30
+	memoryLimitBytes = 14 << 30
 )
 
 // A job is a scope of hosts or of P, ready to be explored; or several of both, beside

@@ -198,6 +198,21 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "chase-more-crashes", Hosts: 3, Stored: []delegation.Key{keyA}, Crashes: 3,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
+		Name: "around-more-crashes", Hosts: 2, Crashes: AnyNumber,
+		Clients: [][]world.Op{
+			{put(keyA, "x")},
+			{shard(onlyA, 1, 2), shard(onlyA, 2, 1), shard(onlyA, 1, 2)},
+		},
+	},
+	{
 		Name: "opposite-keys", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
