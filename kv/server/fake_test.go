@@ -229,6 +229,7 @@ type fakeMachine struct {
 	action   kv.Action // of a timer step
 	serving  bool
 	halt     map[uint64]error // by step
+	value    func(delegation.Key) []byte
 }
 
 var errStop = errors.New("this host has lost its memory")
@@ -248,7 +249,11 @@ func (m *fakeMachine) Step(now kv.Time, in kv.Input, out *kv.Effects) {
 	//nolint:gochecksumtype // the fake answers these only
 	switch msg := in.Packet.Msg.(type) {
 	case *marshal.GetRequest:
-		reply = &marshal.GetReply{RequestHeader: msg.RequestHeader}
+		r := &marshal.GetReply{RequestHeader: msg.RequestHeader}
+		if m.value != nil {
+			r.Found, r.Version, r.Value = true, 1, m.value(msg.Key)
+		}
+		reply = r
 	case *marshal.SetRequest:
 		reply = &marshal.SetReply{RequestHeader: msg.RequestHeader}
 	case *marshal.Open:

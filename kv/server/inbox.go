@@ -22,6 +22,7 @@ type inbox struct {
 type arrival struct {
 	src        netip.AddrPort
 	host       delegation.HostID // whose address src is, or 0
+	proven     bool              // a client's, who had a session when it came
 	places                       // where lanes counts it
 	start, end int
 	at         kv.Time
@@ -36,6 +37,14 @@ func (b *inbox) add(a arrival, msg []byte) {
 	b.buf = append(b.buf, msg...)
 	a.end = len(b.buf)
 	b.list = append(b.list, a)
+}
+
+// move copies in a message that has its time of arrival.
+func (b *inbox) move(a arrival, msg []byte) {
+	if b.stamped == len(b.list) {
+		b.stamped++
+	}
+	b.add(a, msg)
 }
 
 // stamp gives everything added since the last stamp its time of arrival.

@@ -40,16 +40,18 @@ const (
 	maxProven = 2 * kv.DefaultSessions
 )
 
-// lanes is the inbox in three. Messages of sources of which little waits go in front
+// lanes is the inbox in four. Messages of sources of which little waits go in front
 // and are taken first; what exceeds a source's share goes behind. So who floods the
 // host waits for himself, and others hardly notice. What exceeds the share of an origin
 // goes beside, and is taken between the two: so does who has thousands of addresses, and
-// honest ones who share his wait with them. Hosts of the cluster always go in front, in
-// order, but for their delegates, each of which takes as long as a hundred requests:
-// those are freight, which is for who asks for it.
+// honest ones who share his wait with them. Messages of long readers (debts) wait until it
+// is their turn. Hosts of the cluster always go in front, in order, but for their delegates,
+// each of which takes as long as a hundred requests: those are freight, which is for who
+// asks for it.
 type lanes struct {
 	front, beside, behind inbox
-	freight               inbox
+	long, freight         inbox
+	debts                 debts
 	waiting               [lanePlaces]uint16 // in front and beside, by place
 	ofOrigin              [lanePlaces]uint32 // in front, by the origin's place
 	origin                uint16             // place of the one that was heard of last; lanePlaces: none was
@@ -112,13 +114,15 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 		}
 		*left--
 	}
-	a := arrival{src: src, host: s.host, places: s.places}
+	a := arrival{src: src, host: s.host, proven: s.proven, places: s.places}
 	lane := &l.front
 	switch {
 	case a.host != 0 && marshal.IsDelegate(msg):
 		l.freight.add(a, msg)
 		return true
 	case a.host != 0:
+	case l.debts.long(src):
+		lane = &l.long
 	case l.waiting[a.source] >= laneShare:
 		lane = &l.behind
 	case l.crowds(a.origin):
@@ -128,7 +132,7 @@ func (l *lanes) add(src netip.AddrPort, msg []byte) bool {
 		l.crowded++
 		return false
 	}
-	if lane != &l.behind {
+	if lane == &l.front || lane == &l.beside {
 		l.waiting[a.source]++
 	}
 	if lane == &l.front {
@@ -182,8 +186,33 @@ func (l *lanes) place(src netip.AddrPort) uint16 {
 }
 
 // take removes the oldest message in front, or else beside, or else behind, and never
-// freight. Its bytes are valid until the next add or tidy.
+// freight. Those whose sender has become a long reader since they came wait with his others,
+// which are taken when it is their turn. Its bytes are valid until the next add or tidy.
 func (l *lanes) take() (arrival, []byte, bool) {
+	for {
+		a, msg, ok := l.short()
+		switch {
+		case !ok && l.turnOfLong():
+			l.debts.served = true
+			return l.long.take()
+		case !ok:
+			return arrival{}, nil, false
+		case a.host == 0 && l.debts.long(a.src):
+			if l.long.len() < maxBehind {
+				l.long.move(a, msg)
+			} else {
+				l.crowded++
+			}
+			continue
+		case a.host == 0 && a.proven:
+			l.debts.other = l.debts.now
+		}
+		return a, msg, true
+	}
+}
+
+// short removes the oldest message of all but long readers.
+func (l *lanes) short() (arrival, []byte, bool) {
 	if a, msg, ok := l.front.take(); ok {
 		l.waiting[a.source]--
 		l.ofOrigin[a.origin]--
@@ -196,16 +225,22 @@ func (l *lanes) take() (arrival, []byte, bool) {
 	return l.behind.take()
 }
 
+// turnOfLong reports whether long readers wait, and no longer for others.
+func (l *lanes) turnOfLong() bool { return !l.long.empty() && l.debts.now >= l.debts.due() }
+
 // stamp gives what was added since the last stamp its time of arrival.
 func (l *lanes) stamp(now kv.Time) {
+	l.debts.now = now
 	if ms := int((now - l.now) / kv.Millisecond); ms > 0 {
 		l.strangers = min(l.strangers+ms*strangerRate, strangerBurst)
 		l.again = min(l.again+ms*againRate, againBurst)
 		l.now += kv.Time(ms) * kv.Millisecond
+		l.debts.pass(ms)
 	}
 	l.front.stamp(now)
 	l.beside.stamp(now)
 	l.behind.stamp(now)
+	l.long.stamp(now)
 	l.freight.stamp(now)
 }
 
@@ -213,26 +248,34 @@ func (l *lanes) tidy() {
 	l.front.tidy()
 	l.beside.tidy()
 	l.behind.tidy()
+	l.long.tidy()
 	l.freight.tidy()
 }
 
+// empty reports whether nothing waits but long readers whose turn it is not.
 func (l *lanes) empty() bool { return l.len() == 0 && l.freight.empty() }
 
 // bytes is how much memory the waiting messages take.
 func (l *lanes) bytes() int {
-	return l.front.bytes() + l.beside.bytes() + l.behind.bytes() + l.freight.bytes()
+	return l.front.bytes() + l.beside.bytes() + l.behind.bytes() + l.long.bytes() + l.freight.bytes()
 }
 
-// len is how many messages wait for take; at returns the i-th of them.
-func (l *lanes) len() int { return l.front.len() + l.beside.len() + l.behind.len() }
+// len is how many messages there are for take; at returns the i-th of them.
+func (l *lanes) len() int {
+	n := l.front.len() + l.beside.len() + l.behind.len()
+	if l.turnOfLong() {
+		n += l.long.len()
+	}
+	return n
+}
 
 func (l *lanes) at(i int) []byte {
-	for _, lane := range []*inbox{&l.front, &l.beside} {
+	for _, lane := range []*inbox{&l.front, &l.beside, &l.behind} {
 		n := lane.len()
 		if i < n {
 			return lane.at(i)
 		}
 		i -= n
 	}
-	return l.behind.at(i)
+	return l.long.at(i)
 }

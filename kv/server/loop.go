@@ -181,6 +181,9 @@ func (l *loop) turn() error {
 	if err := l.send(); err != nil {
 		return err
 	}
+	if l.inbox.debts.served {
+		l.inbox.debts.end(l.watch.now())
+	}
 	l.report.turn(now, l.machine, l.stats)
 	return nil
 }
@@ -253,6 +256,9 @@ func (l *loop) packets(now kv.Time) (stepped bool, err error) {
 		if stepped {
 			steps++
 		}
+		if l.inbox.debts.served && len(l.out.buf) >= longBatch {
+			break
+		}
 	}
 	l.fullBatch = steps == maxBatchSteps
 	return steps > 0, nil
@@ -308,6 +314,9 @@ func (l *loop) one(now kv.Time, in kv.Input, received []byte) error {
 				l.inbox.prove(p.Dst.Client)
 			}
 		}
+	}
+	if in.Packet.Src.Host == 0 && received != nil {
+		l.inbox.debts.charge(in.Packet.Src.Client, len(l.out.buf)-before)
 	}
 	l.observer.Observe(now, l.machine.Counters().Step, in, received, &l.effects, l.out.buf[before:])
 	if l.effects.Halt != nil {

@@ -84,6 +84,9 @@ func (l *loop) deadline() kv.Time {
 	if d, ok := l.machine.Deadline(); ok {
 		due = min(due, d)
 	}
+	if !l.inbox.long.empty() {
+		due = min(due, l.inbox.debts.due())
+	}
 	return due
 }
 

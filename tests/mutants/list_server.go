@@ -133,6 +133,31 @@ var serverMutants = []mutant{
 		breaks: "strangers have a small share of a host's time", by: "./kv/server:TestStrangersAreFew",
 	},
 	{
+		name: "long-readers-do-not-wait", file: "kv/server/debts.go",
+		before: "{ return min(d.rests, d.other+d.lull) }", after: "{ return d.now }",
+		breaks: "who asks for long answers again and again leaves others most of a host's time", by: "./kv/server:TestLongReaders",
+	},
+	{
+		name: "long-readers-owe-for-ever", file: "kv/server/debts.go",
+		before: "uint64(bytes), d.paid+maxDebt)", after: "uint64(bytes), d.paid+1<<62)",
+		breaks: "who has read much for hours waits for others no longer than who has for a second", by: "./kv/server:TestDebtsAreForgotten",
+	},
+	{
+		name: "short-answers-are-debts", file: "kv/server/debts.go",
+		before: "	if bytes < longAnswer {\n", after: "	if false {\n",
+		breaks: "who asks for short answers is no long reader", by: "./kv/server:TestDebtsAreForgotten",
+	},
+	{
+		name: "long-readers-pass-in-front", file: "kv/server/lanes.go",
+		before: "		case a.host == 0 && l.debts.long(a.src):\n", after: "		case false:\n",
+		breaks: "what a long reader had sent before it was known as one waits, too", by: "./kv/server:TestWhatLongReaders",
+	},
+	{
+		name: "long-readers-batch", file: "kv/server/loop.go",
+		before: "		if l.inbox.debts.served && len(l.out.buf) >= longBatch {\n", after: "		if false {\n",
+		breaks: "others wait for one long answer, not for a batch of them", by: "./kv/server:TestALongAnswer",
+	},
+	{
 		name: "who-asks-again-comes-before-newcomers", file: "kv/server/lanes.go",
 		before: "			left = &l.again\n", after: "			left = &l.strangers\n",
 		breaks: "newcomers do not wait for clients that ask for one more session", by: "./kv/server:TestWhoAsksAgain",
