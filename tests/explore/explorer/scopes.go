@@ -198,6 +198,15 @@ var Deep = []Scope{
 		},
 	},
 	{
+		Name: "chase-busy-crash", Hosts: 3, Stored: []delegation.Key{keyA, keyB}, Crashes: 1,
+		Clients: [][]world.Op{
+			{put(keyA, "x"), get(keyA)},
+			{put(keyB, "y")},
+			{shard(both, 1, 2)},
+			{shard(both, 2, 3)},
+		},
+	},
+	{
 		Name: "chase-more-crashes", Hosts: 3, Stored: []delegation.Key{keyA}, Crashes: 3,
 		Clients: [][]world.Op{
 			{put(keyA, "x")},
