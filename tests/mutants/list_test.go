@@ -216,9 +216,6 @@ func TestABoundIsNoFinding(t *testing.T) {
 
 // A mutant of which the explorer cannot see all survives it.
 func TestAnIncompleteSearchCatchesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the explorer")
-	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
